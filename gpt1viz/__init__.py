@@ -23,7 +23,18 @@ _HOMES = {
     "explain": "explain",
     "generate": "generate",
 }
-__all__ = list(_HOMES)
+__all__ = [
+    "GPT1",
+    "Edits",
+    "GPT1Config",
+    "Loaded",
+    "Tokenizer",
+    "Trace",
+    "explain",
+    "generate",
+    "load",
+    "save",
+]
 
 if TYPE_CHECKING:
     from .checkpoints import Loaded, load, save
