@@ -1,6 +1,6 @@
 """Writing on, token by token: the KV cache, and a stream of Steps that show the draw."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,7 +63,7 @@ class Step:
 def generate(
     model: GPT1,
     tokenizer,
-    text: str,
+    text: str | Sequence[int],
     n_tokens: int = 40,
     *,
     temperature: float = 1.0,
@@ -82,7 +82,7 @@ def generate(
     Args:
         model: on any device; put into eval mode by `load`.
         tokenizer: the model's own.
-        text: what to go on from.
+        text: what to go on from, as text or as token ids.
         n_tokens: at most this many.
         temperature, top_k, top_p, greedy: see Sampling.
         seed: same seed, same text; None draws a new one.
@@ -93,7 +93,7 @@ def generate(
         GPT1VizError: nothing to go on from, a setting out of range, a stop token that is not in the vocabulary.
     """
     sampling = Sampling(temperature, top_k, top_p, greedy)
-    ids = tokenizer.encode(text)
+    ids = tokenizer.encode(text) if isinstance(text, str) else list(text)
     if not ids:
         raise GPT1VizError("no_tokens")
     stops = {_row(tokenizer, token) for token in stop}
