@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import GPT1VizError
-from ..explain import Explanation
 
 
 @dataclass(frozen=True)
@@ -36,36 +35,35 @@ class Cell:
     weight: float
 
 
-def cell(explanation: Explanation, layer: int, head: int, query: int, key: int) -> Cell:
-    """The arithmetic behind `weights[layer, head, query, key]`, in float64.
+def cell(q: np.ndarray, k: np.ndarray, query: int, key: int, *, scale: float, causal: bool = True) -> Cell:
+    """The arithmetic behind one attention weight, in float64.
 
     Args:
-        explanation: with q and k recorded.
-        layer, head, query, key: which weight; counted from 0.
+        q, k: queries and keys of one head, (T, D) each.
+        query, key: row and column of the weight, counted from 0.
+        scale: factor on the sum, 1/sqrt(D) in GPT-1.
+        causal: whether a query sees only itself and what came before.
 
     Raises:
-        GPT1VizError: no such layer, head or position.
+        GPT1VizError: no such position.
 
     Source: paper section 4.1 and Vaswani et al. 2017, section 3.2.1.
     """
-    q_all, k_all = explanation.field("q"), explanation.field("k")  # (L, H, T, D)
-    n_layer, n_head, n, _ = q_all.shape
-    if not (0 <= layer < n_layer and 0 <= head < n_head):
-        raise GPT1VizError("edit_head", layer=layer, head=head, n_layer=n_layer, n_head=n_head)
+    n = len(q)
     if not (0 <= query < n and 0 <= key < n):
         raise GPT1VizError("no_such_cell", query=query, key=key, n=n)
-    q = q_all[layer, head, query].astype(np.float64)  # (D,)
-    keys = k_all[layer, head].astype(np.float64)  # (S, D)
-    scores = keys @ q * explanation.scale  # (S,)
-    seen = np.arange(n) <= query if explanation.causal else np.ones(n, dtype=bool)  # (S,)
-    exps = np.where(seen, np.exp(scores - max(0.0, scores[seen].max() - 600)), 0.0)  # shifted only where exp overflows
-    products = q * keys[key]
+    q_row, keys = q[query].astype(np.float64), k.astype(np.float64)  # (D,), (S, D)
+    scores = keys @ q_row * scale  # (S,)
+    seen = np.arange(n) <= query if causal else np.ones(n, dtype=bool)  # (S,)
+    too_large = max(0.0, scores[seen].max() - 600)  # exp overflows at 709; the weight does not change
+    exps = np.where(seen, np.exp(np.minimum(scores - too_large, 600)), 0.0)  # (S,)
+    products = q_row * keys[key]  # (D,)
     return Cell(
-        q=q,
+        q=q_row,
         k=keys[key],
         products=products,
         total=float(products.sum()),
-        scale=explanation.scale,
+        scale=scale,
         score=float(scores[key]),
         masked=not seen[key],
         exp=float(exps[key]),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..explain import Explanation
 from ..model import GPT1
 from ..trace import Edits
 
@@ -34,20 +33,19 @@ class HeadOutput:
 
 @torch.inference_mode()
 def head_output(
-    model: GPT1, explanation: Explanation, layer: int, head: int, position: int, top_k: int = 5
+    model: GPT1, weights: np.ndarray, values: np.ndarray, layer: int, head: int, top_k: int = 5
 ) -> HeadOutput:
-    """What head `head` of block `layer` adds at `position`, and which tokens' rows it points to.
+    """What head `head` of block `layer` adds at one position, and which tokens' rows it points to.
 
     Args:
-        model: the one that was explained.
-        explanation: with v and weights recorded.
-        layer, head, position: counted from 0.
+        model: the one that computed weights and values.
+        weights: (H, S) the layer's attention weights at that position.
+        values: (H, S, D) the layer's value vectors.
+        layer, head: counted from 0.
         top_k: how many tokens to name on each side.
     """
     d = model.config.d_head
-    weights = torch.from_numpy(explanation.field("weights")[layer, :, position])  # (H, S)
-    values = torch.from_numpy(explanation.field("v")[layer])  # (H, S, D)
-    outputs = torch.einsum("hs,hsd->hd", weights, values).to(model.device)  # (H, D)
+    outputs = torch.from_numpy(np.einsum("hs,hsd->hd", weights, values)).to(model.device)  # (H, D)
     projection = model.h[layer].attn.c_proj
     vector = projection.weight[:, head * d : (head + 1) * d] @ outputs[head]  # (C,)
     together = projection(outputs.flatten())  # (C,)
