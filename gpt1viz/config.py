@@ -8,6 +8,8 @@ CHOICES = {
     "afn": ("gelu", "relu", "silu"),
     "norm": ("post", "pre"),
     "positions": ("learned", "sinusoidal", "none"),
+    "causal": (True, False),
+    "scale_attn": (True, False),
 }
 
 
@@ -65,7 +67,8 @@ class GPT1Config:
                 raise GPT1VizError("config_dropout", field=name, value=value)
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
-                raise GPT1VizError("config_choice", field=name, value=getattr(self, name), allowed=", ".join(allowed))
+                words = ", ".join(map(str, allowed))
+                raise GPT1VizError("config_choice", field=name, value=getattr(self, name), allowed=words)
 
     @property
     def d_head(self) -> int:
