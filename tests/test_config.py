@@ -52,7 +52,7 @@ def test_presets():
     )
     assert GPT1Config.preset("storybook").n_layer == 6
     assert GPT1Config.preset("tiny").d_head == 8
-    with pytest.raises(GPT1VizError, match="'gpt2'.*gpt1, storybook, tiny"):
+    with pytest.raises(GPT1VizError, match=r"'gpt2'.*gpt1, storybook, tiny"):
         GPT1Config.preset("gpt2")
 
 

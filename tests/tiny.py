@@ -1,4 +1,4 @@
-"""A model small enough for tests, with B, T, H, D, C, F, V, L and n_ctx all different, so that no two axes can be confused."""
+"""A model small enough for tests; B, T, H, D, C, F, V, L and n_ctx all differ, so that no two axes can be confused."""
 
 import torch
 
