@@ -235,6 +235,7 @@ class GPT1(nn.Module):
             raise GPT1VizError("too_long", n=n_past + n_new, n_ctx=config.n_ctx)
         edits.check(config, n_past, n_new)
         trace = Trace(fields=()) if trace is None else trace
+        trace.start(config.n_layer)
 
         token_rows, position_rows = self.embedding_matrices()
         tokens = F.embedding(ids, token_rows)  # (B, T, C)

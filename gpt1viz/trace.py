@@ -92,6 +92,18 @@ class Trace:
             if name in self.fields:  # pyright: ignore[reportOperatorIssue]
                 setattr(self, name, tensor)
 
+    def start(self, n_layer: int) -> None:
+        """Called by the forward pass before it records.
+
+        Raises:
+            GPT1VizError: the trace holds a pass already, or asks for a layer that the model lacks.
+        """
+        if self.blocks:
+            raise GPT1VizError("trace_used")
+        for layer in sorted(self.layers or ()):
+            if not 0 <= layer < n_layer:
+                raise GPT1VizError("trace_layer", layer=layer, n_layer=n_layer)
+
     def block(self, layer: int) -> BlockTrace:
         """A new record for this layer, empty when the layer was not asked for."""
         chosen = self.layers is None or layer in self.layers
@@ -102,8 +114,9 @@ class Trace:
     def masked_scores(self, layer: int) -> Tensor:
         """Scores of one layer with -1e9 where the mask hides the key, as the softmax receives them, (B, H, T, S)."""
         scores = self.blocks[layer].scores
-        if scores is None:
-            raise GPT1VizError("trace_missing", name="scores", layer=layer)
+        for name, there in (("scores", scores is not None), ("mask", "mask" in (self.fields or ()))):
+            if not there:
+                raise GPT1VizError("trace_missing", name=name, layer=layer)
         return scores if self.mask is None else scores.masked_fill(~self.mask, MASKED)
 
 
