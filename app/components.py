@@ -1,0 +1,147 @@
+"""What every page is made of: the canvas views in Streamlit, the header, the code of what is drawn."""
+
+import inspect
+from collections.abc import Callable
+
+import numpy as np
+import streamlit as st
+
+from gpt1viz.explain import Explanation
+from gpt1viz.text import prose, t
+from gpt1viz.views import attention_grid_payload, source, token_strip_payload
+
+KINDS = ("probability", "surprisal", "entropy", "rank", "attention")
+
+_grid = st.components.v2.component("attention_grid", js=source("attention_grid", "streamlit"))
+_strip = st.components.v2.component("token_strip", js=source("token_strip", "streamlit"))
+_link = st.components.v2.component(
+    "copy_link",
+    html="<button type='button'></button>",
+    css="""button { font: inherit; font-size: 14px; color: var(--st-link-color); background: none; cursor: pointer;
+        border: 1px solid var(--st-border-color); border-radius: 4px; padding: 4px 12px; min-height: 32px }""",
+    js="""
+export default function ({ data, parentElement }) {
+  document.documentElement.lang = data.lang;
+  const button = parentElement.querySelector("button");
+  button.textContent = data.label;
+  button.onclick = async () => {
+    try {
+      await navigator.clipboard.writeText(window.location.href);
+      button.textContent = data.copied;
+    } catch {
+      button.textContent = data.failed;
+    }
+  };
+}
+""",
+)
+
+
+def header(name: str, lang: str) -> None:
+    """Title, the page's question, Copy link; `name` is the key of the page's strings."""
+    title, link = st.columns([6, 1], vertical_alignment="bottom")
+    title.title(t(f"app.{name}", lang), anchor=False)
+    title.caption(t(f"app.{name.removesuffix('_token')}_question", lang))
+    words = {"label": "copy_link", "copied": "copied", "failed": "copy_failed"}
+    with link:
+        _link(data={"lang": "zh-CN" if lang == "zh" else "en"} | {k: t(f"app.{v}", lang) for k, v in words.items()})
+
+
+def token_strip(
+    explanation: Explanation, lang: str, by: str, focus: int, weights: np.ndarray | None, **options
+) -> None:
+    """The text as chips coloured by `by`; a click moves the focus. `weights` (T, S) show where the focus looks."""
+    if by == "attention":
+        assert weights is not None
+        values = weights[focus]
+    else:
+        values = getattr(explanation, by).astype(np.float32)
+        if by == "rank":
+            values[0] = np.nan
+    payload = token_strip_payload(
+        explanation.tokens,
+        values,
+        kind=by,
+        focus=focus,
+        attention=weights,
+        lang=lang,
+        n_typed=explanation.n_typed,
+        **options,
+    )
+    _strip(data=payload, key="strip", on_pick_change=_focus_picked)
+
+
+def written_strip(tokens: list, probabilities: np.ndarray, lang: str, focus: int | None) -> None:
+    """The tokens written by the model, coloured by the probability each was drawn with."""
+    payload = token_strip_payload(tokens, probabilities, kind="probability", focus=focus, lang=lang)
+    _strip(data=payload, key="written", on_pick_change=_step_picked)
+
+
+def attention_grid(explanation: Explanation, lang: str, layer: int, head: int, cell: tuple[int, int]) -> None:
+    """All heads as tiles and the chosen one large; a click picks a head or locks a cell."""
+    payload = attention_grid_payload(
+        explanation.weights,
+        explanation.tokens,
+        focus=(layer, head),
+        cell=cell,
+        scores=explanation.scores(layer, head),
+        raw_scores=explanation.products(layer, head),
+        causal=explanation.causal,
+        lang=lang,
+    )
+    _grid(data=payload, key="grid", on_pick_change=_cell_picked)
+
+
+def _focus_picked() -> None:
+    pick = st.session_state.strip.pick
+    if pick and pick.get("focus") is not None:
+        st.session_state.pos = int(pick["focus"])
+        st.session_state.locked = False
+
+
+def _step_picked() -> None:
+    pick = st.session_state.written.pick
+    if pick:
+        st.session_state.step = pick.get("focus")
+
+
+def _cell_picked() -> None:
+    pick = st.session_state.grid.pick
+    if not pick:
+        return
+    if "layer" in pick:
+        st.session_state.layer, st.session_state.head = int(pick["layer"]), int(pick["head"])
+    if pick.get("query") is not None:
+        st.session_state.pos, st.session_state.key = int(pick["query"]), int(pick["key"])
+    st.session_state.locked = pick.get("query") is not None
+
+
+def colour_by(lang: str, default: str) -> str:
+    """What colours the token strip."""
+    return st.selectbox(
+        t("app.colour_by", lang),
+        KINDS,
+        index=KINDS.index(default),
+        format_func=lambda kind: t(f"app.by_{kind}", lang),
+        key=f"by_{default}",
+    )
+
+
+def look_for(name: str, lang: str) -> None:
+    """Two sentences on what to look for, the rest behind a click."""
+    st.markdown(f"**{t('app.look_for', lang)}** · {t(f'app.{name}_look', lang)}")
+    with st.expander(t("app.more", lang)):
+        st.markdown(prose(name, lang))
+
+
+def show_code(lang: str, *functions: Callable) -> None:
+    """The source of the functions that computed what is drawn, read from the running program."""
+    with st.expander(t("app.show_code", lang)):
+        for function in functions:
+            st.caption(f"`{function.__module__}.{function.__qualname__}`")
+            st.code(inspect.getsource(function), language="python")
+
+
+def dark() -> bool:
+    """Whether the browser shows the dark theme."""
+    return st.context.theme.type == "dark"

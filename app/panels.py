@@ -1,0 +1,167 @@
+"""Small tables of numbers as HTML. Every text from outside is escaped here; colours come from the palette."""
+
+from collections.abc import Callable, Sequence
+from html import escape
+
+import numpy as np
+
+from gpt1viz import palette
+from gpt1viz.analysis.cell import Cell
+from gpt1viz.figures import numbers
+from gpt1viz.text import t
+
+MINUS = "−"
+
+
+def page(body: str, dark: bool) -> str:
+    """A panel with the palette's colours as CSS variables."""
+    roles = ("ink", "secondary", "border", "panel", "query", "key", "value", "attention", "hatch", "link")
+    colours = "".join(f"--{role}:{getattr(palette, role.upper())[dark]};" for role in roles)
+    fill = palette.VIOLET[dark][3]
+    return f"<style>{_CSS}</style><div class='g1' style='{colours}--fill:{fill}'>{body}</div>"
+
+
+_CSS = f"""
+.g1 {{ color: var(--ink); font-size: 14px; line-height: 1.5; display: flex; flex-wrap: wrap; gap: 8px 32px }}
+.g1 table {{ border-collapse: collapse; margin: 0 }}
+.g1 th, .g1 td {{ padding: 2px 10px 2px 0; text-align: right; border: 0; white-space: nowrap }}
+.g1 th {{ color: var(--secondary); font-weight: 400 }}
+.g1 td, .g1 code, .g1 .n {{ font-family: {palette.MONO}; font-variant-numeric: tabular-nums }}
+.g1 td.t, .g1 th.t {{ text-align: left; max-width: 14em; overflow: hidden; text-overflow: ellipsis }}
+.g1 tr.sum td {{ border-top: 1px solid var(--border) }}
+.g1 .q {{ color: var(--query) }} .g1 .k {{ color: var(--key) }} .g1 .v {{ color: var(--value) }}
+.g1 .w {{ color: var(--attention); font-weight: 600 }}
+.g1 s {{ color: var(--secondary) }}
+.g1 td.bar {{ min-width: 110px; background: linear-gradient(var(--fill), var(--fill)) no-repeat left center;
+  padding-left: 6px }}
+"""
+
+
+def signed(x: float, digits: int) -> str:
+    """+4.21 or −4.21, with a true minus."""
+    return f"{x:+.{digits}f}".replace("-", MINUS)
+
+
+def agreeing(
+    compute: Callable[..., float],
+    operands: Sequence[float],
+    result: float,
+    show: Callable[[float, int], str],
+    digits: int = 3,
+) -> tuple[list[str], str]:
+    """Operands and result as text; the operands with as many digits as it takes that a calculator agrees.
+
+    Args:
+        compute: the operation.
+        operands, result: the numbers behind the text.
+        show: how to print a number with so many digits.
+        digits: of the result, and the fewest of the operands.
+    """
+    wanted, texts = show(result, digits), []
+    for more in range(digits, 13):
+        texts = [show(x, more) for x in operands]
+        if show(compute(*(float(x.replace(MINUS, "-")) for x in texts)), digits) == wanted:
+            break
+    return texts, wanted
+
+
+def significant(x: float, digits: int) -> str:
+    """So many digits after the first one that is not zero; a true minus."""
+    return np.format_float_positional(x, precision=digits + 1, unique=False, fractional=False, trim="k").replace(
+        "-", MINUS
+    )
+
+
+def cell_table(cell: Cell, query: str, key: str, d_head: int, lang: str) -> str:
+    """The arithmetic of one weight: the eight largest products, their sum, and the chain that makes the weight."""
+    top = np.argsort(-np.abs(cell.products), kind="stable")[:8]
+    rest = cell.products.sum() - cell.products[top].sum()
+    others = [rest] if len(cell.products) > len(top) else []
+    texts, total = agreeing(lambda *xs: sum(xs), [*cell.products[top], *others], cell.total, signed)
+    digits = len(texts[0].partition(".")[2])
+    rows = []
+    for i in top:
+        (q, k), product = agreeing(lambda a, b: a * b, [cell.q[i], cell.k[i]], cell.products[i], signed, digits)
+        rows.append(f"<tr><td>{i}</td><td class='q'>{q}</td><td class='k'>{k}</td><td>{product}</td></tr>")
+    if others:
+        text = t("app.cell_others", lang, n=len(cell.products) - len(top))
+        rows.append(f"<tr><td colspan='3'>{text}</td><td>{texts[-1]}</td></tr>")
+    rows.append(f"<tr class='sum'><td colspan='3'>{t('app.cell_sum', lang)}</td><td>{total}</td></tr>")
+    head = (
+        f"<tr><th>{t('app.cell_dim', lang)}</th><th class='q'>q · {escape(query)}</th>"
+        f"<th class='k'>k · {escape(key)}</th><th>q × k</th></tr>"
+    )
+    return f"<table>{head}{''.join(rows)}</table>{_chain(cell, d_head, lang)}"
+
+
+def _chain(cell: Cell, d_head: int, lang: str) -> str:
+    root = d_head**0.5
+    rows = []
+
+    def row(name: str, working: str, value: str, css: str = "") -> None:
+        rows.append(f"<tr><th class='t'>{name}</th><td>{working}</td><td class='{css}'>{value}</td></tr>")
+
+    if cell.scale == 1:
+        row(t("app.cell_no_scale", lang), "", signed(cell.score, 3))
+    else:
+        (total, by), score = agreeing(lambda a, b: a / b, [cell.total, root], cell.score, significant)
+        row(t("app.cell_scale", lang, d=d_head), f"{total} ÷ {by}", score)
+    row(t("app.cell_mask", lang), "", t("app.cell_masked" if cell.masked else "app.cell_seen", lang))
+    if cell.masked:
+        row(t("app.cell_exp", lang), f"exp({MINUS}1000000000)", "0")
+    else:
+        (score,), exp = agreeing(np.exp, [cell.score], cell.exp, significant)
+        row(t("app.cell_exp", lang), f"exp({score})", exp)
+    (exp, total), weight = agreeing(lambda a, b: a / b, [cell.exp, cell.row_sum], cell.weight, significant)
+    exp = "0" if cell.masked else exp
+    row(t("app.cell_row", lang), f"{exp} ÷ {total}", "0" if cell.masked else weight)
+    row(t("app.cell_weight", lang), "", numbers.weight(cell.weight), "w")
+    return f"<table>{''.join(rows)}</table>"
+
+
+def token_list(title: str, tokens: Sequence[str], values: Sequence[float]) -> str:
+    """Tokens with a signed number each."""
+    rows = "".join(
+        f"<tr><td class='t'>{escape(token)}</td><td>{signed(float(value), 2)}</td></tr>"
+        for token, value in zip(tokens, values, strict=True)
+    )
+    return f"<table><tr><th class='t'>{escape(title)}</th><th></th></tr>{rows}</table>"
+
+
+def comparison(tokens: Sequence[str], before: Sequence[float], after: Sequence[float], lang: str) -> str:
+    """Two probabilities a token, side by side."""
+    rows = "".join(
+        f"<tr><td class='t'>{escape(token)}</td>{_bar(b)}{_bar(a)}</tr>"
+        for token, b, a in zip(tokens, before, after, strict=True)
+    )
+    return (
+        f"<table><tr><th class='t'>{t('app.token', lang)}</th><th>{t('app.off_with', lang)}</th>"
+        f"<th>{t('app.off_without', lang)}</th></tr>{rows}</table>"
+    )
+
+
+def stages(tokens: Sequence[str], rows: Sequence[dict], others: dict, lang: str) -> str:
+    """The distribution as columns: logit, / T, before filters, filters, softmax, slice."""
+    names = ("col_logit", "col_tempered", "col_before", "col_filter", "col_softmax", "col_slice")
+    head = "".join(f"<th>{t(f'app.{name}', lang)}</th>" for name in names)
+    body = ""
+    for token, row in zip(tokens, rows, strict=True):
+        name = escape(token)
+        name = name if row["kept"] == "kept" else f"<s>{name}</s>"
+        body += (
+            f"<tr><td class='t'>{name}</td><td>{numbers.score(row['logit'])}</td>"
+            f"<td>{numbers.score(row['tempered'])}</td><td>{numbers.percent(row['before'])}</td>"
+            f"<td>{t(f'app.{row["kept"]}', lang)}</td>{_bar(row['after'])}"
+            f"<td>{row['low']:.3f}–{row['high']:.3f}</td></tr>"
+        )
+    body += (
+        f"<tr class='sum'><td class='t'>{t('app.others', lang, n=f'{others["n"]:,}')}</td><td></td><td></td>"
+        f"<td>{numbers.percent(others['before'])}</td><td></td>{_bar(others['after'])}"
+        f"<td>{others['low']:.3f}–1</td></tr>"
+    )
+    return f"<table><tr><th class='t'>{t('app.token', lang)}</th>{head}</tr>{body}</table>"
+
+
+def _bar(p: float) -> str:
+    """A probability as text over a bar of that length (linear)."""
+    return f"<td class='bar' style='background-size:{100 * float(p):.2f}% 80%'>{numbers.percent(float(p))}</td>"

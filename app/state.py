@@ -1,0 +1,212 @@
+"""What the pages share: language, model, text and focus. Widgets bound to the query string, so a link reopens a view."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+import torch
+
+from gpt1viz import checkpoints
+from gpt1viz.checkpoints import Loaded
+from gpt1viz.errors import GPT1VizError
+from gpt1viz.explain import Explanation, explain
+from gpt1viz.generate import Step
+from gpt1viz.text import LANGUAGES, strings, t
+from gpt1viz.trace import Edits
+from gpt1viz.views.payload import label
+
+MOST_CHARACTERS = 10_000
+LINK_CHARACTERS = 1_000  # longer texts stay out of the link
+BUNDLED = "storybook"
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a page looks at: the model, the text and everything computed from the two."""
+
+    lang: str
+    model_id: str
+    stamp: float
+    loaded: Loaded
+    explanation: Explanation
+    focus: int
+
+
+def choose_language() -> str:
+    """The sidebar's language box; "en" or "zh"."""
+    lang = st.session_state.get("lang") or st.query_params.get("lang", "en")
+    lang = lang if lang in LANGUAGES else "en"
+    return st.sidebar.selectbox(
+        t("app.language", lang), [*LANGUAGES], format_func=LANGUAGES.__getitem__, key="lang", bind="query-params"
+    )
+
+
+def choose_model() -> None:
+    """The sidebar's model box with the model's card; the choice is read back by `study`."""
+    lang = st.session_state.lang
+    entries = {entry.id: entry for entry in checkpoints.available()}
+    wanted = st.query_params.get("model", BUNDLED)
+    if wanted not in entries:
+        st.warning(t("app.model_missing", lang, model=wanted, other=BUNDLED))
+    with st.sidebar:
+        chosen = st.selectbox(
+            t("app.model", lang), [*entries], format_func=lambda i: entries[i].name, key="model", bind="query-params"
+        )
+        try:
+            config = load(chosen, lang).model.config
+            st.session_state.last_good_model = chosen
+        except GPT1VizError as error:
+            chosen = st.session_state.get("last_good_model", BUNDLED)
+            st.error(t("app.cannot_load", lang, fault=error.message(lang) + " ", model=chosen))
+            config = load(chosen, lang).model.config
+        st.session_state.usable_model = chosen
+        st.caption(
+            t(
+                "app.model_card",
+                lang,
+                n=f"{config.n_params:,}",
+                layers=config.n_layer,
+                heads=config.n_head,
+                n_ctx=config.n_ctx,
+            )
+        )
+        if "openai-gpt" not in entries:
+            st.caption(t("app.model_get", lang))
+
+
+def load(model_id: str, lang: str) -> Loaded:
+    """The model, shared by all sessions and never changed."""
+    with st.spinner(t("app.loading", lang, name=model_id)):
+        return _load(model_id, _stamp(model_id))
+
+
+def _stamp(model_id: str) -> float:
+    """When the checkpoint last changed, so that a new one under the same name is loaded anew."""
+    location = next(entry.location for entry in checkpoints.available() if entry.id == model_id)
+    return max((path.stat().st_mtime for path in [Path(location), *Path(location).iterdir()]), default=0.0)
+
+
+@st.cache_resource(max_entries=2, show_spinner=False)
+def _load(model_id: str, stamp: float) -> Loaded:
+    location = next(entry.location for entry in checkpoints.available() if entry.id == model_id)
+    return checkpoints.load(model_id if model_id == BUNDLED else str(location))
+
+
+@st.cache_resource(max_entries=4, show_spinner=False)
+def _explain(model_id: str, stamp: float, text: str, lifted: bool) -> Explanation:
+    model, tokenizer, *_ = _load(model_id, stamp)
+    return explain(model, tokenizer, text, edits=Edits(causal=False) if lifted else None)
+
+
+def lifted(study: Study) -> Explanation:
+    """The same text with the mask lifted."""
+    return _explain(study.model_id, study.stamp, study.explanation.text, True)
+
+
+def study() -> Study | None:
+    """The text box, and what the model makes of the text; None, with a helpful sentence, when there is none."""
+    lang, model_id = st.session_state.lang, st.session_state.usable_model
+    text = _text_box(lang)
+    if not text.strip():
+        st.info(t("app.empty", lang))
+        return None
+    loaded, stamp = load(model_id, lang), _stamp(model_id)
+    try:
+        explanation = _explain(model_id, stamp, text, False)
+    except GPT1VizError as error:
+        st.info(error.message(lang) if error.code != "no_tokens" else t("app.no_tokens_in_text", lang))
+        return None
+    n = len(explanation.tokens)
+    if n < explanation.n_typed:
+        st.caption(t("app.cut", lang, n=n, m=explanation.n_typed))
+    if unknown := sum(piece.unknown for piece in explanation.tokens):
+        st.warning(t("app.unknown", lang, n=unknown))
+    new = (model_id, text) != st.session_state.get("studied", (model_id, text))
+    st.session_state.studied = (model_id, text)
+    if new:
+        st.session_state.update(pos=n - 1, locked=False)
+    return Study(lang, model_id, stamp, loaded, explanation, index("pos", n, n - 1))
+
+
+def index(name: str, n: int, default: int) -> int:
+    """An index below n that the link carries; what the link asks for in vain falls back aloud."""
+    if name not in st.session_state:
+        asked = st.query_params.get(name)
+        if asked is not None and not (asked.isdecimal() and int(asked) < n):
+            st.warning(t("app.value_missing", st.session_state.lang, name=name, value=asked[:20], other=default))
+            st.session_state[name] = default
+        else:
+            st.session_state[name] = default if asked is None else int(asked)
+    elif not 0 <= st.session_state[name] < n:
+        st.session_state[name] = default
+    return st.session_state[name]
+
+
+def index_box(name: str, label: str, n: int, on_change=None) -> int:
+    """A number box for an index that `index` has settled."""
+    return st.number_input(label, 0, n - 1, step=1, key=name, bind="query-params", on_change=on_change or "rerun")
+
+
+def _text_box(lang: str) -> str:
+    examples = strings("examples", "en")
+    if "text" not in st.session_state:
+        st.session_state.text = st.query_params.get("text", examples["rabbit"])[:MOST_CHARACTERS]
+    box, lines, more = st.columns([12, 1, 2], vertical_alignment="bottom", gap="small")
+    many = st.session_state.get("many_lines", False) or "\n" in st.session_state.text
+    short = len(st.session_state.text) <= LINK_CHARACTERS
+    settings = {"key": "text", "max_chars": MOST_CHARACTERS, "bind": "query-params" if short else None}
+    with box:
+        if many:
+            text = st.text_area(t("app.text", lang), height=104, persist_state="session", **settings)
+        else:
+            text = st.text_input(t("app.text", lang), live="300ms", persist_state="session", **settings)
+    lines.button(t("app.lines", lang), help=t("app.lines_help", lang), on_click=_toggle_lines, args=(many, text))
+    with more.popover(t("app.examples", lang)):
+        for name, example in examples.items():
+            gloss = strings("examples", lang)[name]
+            words = example if lang == "en" else f"{example}  \n{gloss}"
+            st.button(plain(words), key=f"example_{name}", on_click=_use, args=(example,), type="tertiary")
+    return text
+
+
+def _toggle_lines(many: bool, text: str) -> None:
+    st.session_state.many_lines = not many
+    st.session_state.text = text.replace("\n", " ") if many else text
+
+
+def _use(example: str) -> None:
+    st.session_state.text = example
+
+
+def plain(text: str) -> str:
+    """Text that Streamlit's markdown shows as it is."""
+    return "".join(f"\\{c}" if c in "\\`*_[]<>#$~:|" else c for c in text)
+
+
+def token_text(study: Study, position: int) -> str:
+    """The token at a position as people see it."""
+    return label(study.explanation.tokens[position])
+
+
+def entries(tokenizer, ids) -> list[str]:
+    """Vocabulary entries as people see them."""
+    return [label(piece) for piece in tokenizer.pieces([int(i) for i in ids])]
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _next_logits(model_id: str, stamp: float, ids: tuple[int, ...]) -> torch.Tensor:
+    model = _load(model_id, stamp).model
+    with torch.inference_mode():
+        logits = model(torch.tensor([ids], device=model.device)).logits[0, -1]
+    return logits[: model.config.n_vocab].float().cpu()
+
+
+def next_logits(study: Study, ids: tuple[int, ...]) -> torch.Tensor:
+    """Logits (V,) of the token after `ids`; the model runs only when these ids are new."""
+    return _next_logits(study.model_id, study.stamp, ids)
+
+
+def drawn_with(step: Step) -> float:
+    """The probability that a written token had when it was chosen."""
+    options = step.distribution()
+    return float(options.probabilities[options.ids == step.id][0])

@@ -1,0 +1,198 @@
+"""Next token: from logits to the draw, column by column; writing on; surprisal along the text."""
+
+import components
+import numpy as np
+import panels
+import state
+import streamlit as st
+import torch
+
+from gpt1viz.figures import surprisal, unit_bar
+from gpt1viz.generate import Step, generate
+from gpt1viz.sampling import Distribution, Sampling, distribution
+from gpt1viz.text import t
+
+SHOWN = 8  # tokens in the columns
+MOST_STEPS = 400  # of one writing session
+
+lang = st.session_state.lang
+components.header("next_token", lang)
+study = state.study()
+if study is None:
+    st.stop()
+
+plain, (model, tokenizer, *_) = study.explanation, study.loaded
+by = st.session_state.get("by_surprisal", "surprisal")
+components.token_strip(plain, lang, by, study.focus, None)
+
+key = (study.model_id, study.stamp, plain.text)
+if st.session_state.get("written_for") != key:
+    st.session_state.update(written_for=key, steps=[], step=None)
+steps: list[Step] = st.session_state.steps
+start = [int(i) for i in plain.ids] if plain.n_typed == len(plain.tokens) else tokenizer.encode(plain.text)
+ids = list(steps[-1].ids) if steps else start
+
+st.subheader(t("app.draw", lang), anchor=False)
+controls = st.columns(4, gap="medium", vertical_alignment="bottom")
+temperature = controls[0].slider(
+    t("app.temperature", lang), 0.1, 2.0, 1.0, 0.05, key="temperature", bind="query-params"
+)
+top_k = controls[1].slider(
+    t("app.top_k", lang), 0, 100, 0, key="top_k", bind="query-params", help=t("app.top_k_help", lang)
+)
+top_p = controls[2].slider(
+    t("app.top_p", lang), 0.05, 1.0, 1.0, 0.05, key="top_p", bind="query-params", help=t("app.top_p_help", lang)
+)
+with controls[3]:
+    greedy = st.toggle(t("app.greedy", lang), key="greedy", bind="query-params", help=t("app.greedy_help", lang))
+sampling = Sampling(temperature, top_k or None, None if top_p == 1 else top_p, greedy)
+
+
+def first_draw(seed: int) -> float:
+    """The number that `generate(seed=...)` draws first."""
+    return float(torch.rand((), generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
+
+
+def table(options: Distribution) -> str:
+    """The eight most probable tokens at every stage, and the rest as one row."""
+    rows = []
+    for place in range(min(SHOWN, len(options.ids))):
+        low, high = options.slice(place)
+        kept = "kept" if options.keep_p[place] else "out_p" if options.keep_k[place] else "out_k"
+        rows.append(
+            {
+                "logit": float(options.logits[place]),
+                "tempered": float(options.tempered[place]),
+                "before": float(options.unfiltered[place]),
+                "kept": kept,
+                "after": float(options.probabilities[place]),
+                "low": low,
+                "high": high,
+            }
+        )
+    others = {
+        "n": len(options.ids) - len(rows),
+        "before": float(options.unfiltered[SHOWN:].sum()),
+        "after": float(options.probabilities[SHOWN:].sum()),
+        "low": rows[-1]["high"],
+    }
+    names = state.entries(tokenizer, options.ids[: len(rows)].tolist())
+    return panels.page(panels.stages(names, rows, others, lang), components.dark())
+
+
+def write_one(options: Distribution, u: float | None) -> None:
+    token = int(options.ids[0 if u is None else options.pick(u)])
+    before, after = tokenizer.decode(ids), tokenizer.decode([*ids, token])
+    window = max(0, len(ids) - model.config.n_ctx)
+    steps.append(Step(token, after[len(before) :], (*ids, token), window, logits, sampling, u))
+    st.session_state.step = None
+
+
+def write_many() -> None:
+    st.session_state.update(to_write=20, step=None)
+
+
+def stop() -> None:
+    st.session_state.to_write = 0
+
+
+def undo() -> None:
+    if steps:
+        steps.pop()
+    st.session_state.step = None
+
+
+def clear() -> None:
+    st.session_state.update(steps=[], step=None)
+
+
+def roll() -> None:
+    st.session_state.seed += 1
+
+
+logits = state.next_logits(study, tuple(ids[-model.config.n_ctx :]))
+options = distribution(logits, sampling)
+seed_box, roll_box, u_box = st.columns([1, 1, 3], gap="medium", vertical_alignment="bottom")
+seed = seed_box.number_input(t("app.seed", lang), 0, 999_999, 0, 1, key="seed", bind="query-params", disabled=greedy)
+roll_box.button(t("app.roll", lang), on_click=roll, disabled=greedy or seed == 999_999)
+turn = (key, len(steps), seed)
+if st.session_state.get("turn") != turn:
+    st.session_state.update(turn=turn, u=round(first_draw(seed + len(steps)), 3))
+u = u_box.slider(t("app.draw", lang), 0.0, 0.999, step=0.001, format="%.3f", key="u", disabled=greedy)
+chosen = 0 if greedy else options.pick(u)
+name = state.entries(tokenizer, [int(options.ids[chosen])])[0]
+
+shown = int(min(len(options.ids), 40))
+st.plotly_chart(
+    unit_bar(
+        state.entries(tokenizer, options.ids[:shown].tolist()),
+        options.edges[:shown].numpy(),
+        None if greedy else u,
+        lang=lang,
+        dark=components.dark(),
+    ),
+    theme=None,
+    key="unit_bar",
+    config={"displayModeBar": False},
+)
+said = t("app.takes", lang, token=name) if greedy else t("app.falls", lang, u=f"{u:.3f}", token=name)
+st.markdown(f"**{state.plain(said)}** {t('app.same_logits', lang)}")
+st.html(table(options))
+context = tokenizer.decode(ids[-6:])
+st.caption(t("app.columns_caption", lang, context=state.plain(f"… {context}" if len(ids) > 6 else context)))
+components.look_for("next", lang)
+
+st.subheader(t("app.written", lang), anchor=False)
+writing = st.session_state.get("to_write", 0)
+buttons = st.columns(5, gap="small")
+full = len(steps) >= MOST_STEPS
+buttons[0].button(
+    t("app.write_one", lang),
+    type="primary",
+    on_click=write_one,
+    args=(options, None if greedy else u),
+    disabled=full or bool(writing),
+)
+buttons[1].button(t("app.write_many", lang), on_click=write_many, disabled=full or bool(writing))
+buttons[2].button(t("app.stop", lang), on_click=stop, disabled=not writing)
+buttons[3].button(t("app.undo", lang), on_click=undo, disabled=not steps)
+buttons[4].button(t("app.clear", lang), on_click=clear, disabled=not steps)
+
+page = st.empty()
+if writing:
+    settings = {"temperature": temperature, "top_k": top_k or None, "top_p": sampling.top_p, "greedy": greedy}
+    for step in generate(model, tokenizer, ids, writing, seed=seed + len(steps), **settings):
+        steps.append(step)
+        st.session_state.to_write -= 1
+        page.markdown(state.plain(tokenizer.decode(step.ids)))
+        if len(steps) >= MOST_STEPS:
+            break
+    st.session_state.to_write = 0
+    st.rerun()
+if not steps:
+    page.caption(t("app.written_empty", lang))
+else:
+    page.markdown(state.plain(tokenizer.decode(steps[-1].ids)))
+    if (window := steps[-1].window_start) > 0:
+        st.caption(t("app.window_slid", lang, n_ctx=model.config.n_ctx, start=window))
+    drawn = np.array([state.drawn_with(step) for step in steps], dtype=np.float32)
+    picked = st.session_state.step
+    components.written_strip(tokenizer.pieces([step.id for step in steps]), drawn, lang, picked)
+    st.caption(t("app.written_caption", lang))
+    if picked is not None and picked < len(steps):
+        step = steps[picked]
+        there = state.entries(tokenizer, [step.id])[0]
+        st.markdown(f"**{t('app.alternatives', lang, token=state.plain(there))}**")
+        which = "alternatives_greedy" if step.u is None else "alternatives"
+        st.caption(t(f"app.{which}", lang, n=picked, u="" if step.u is None else f"{step.u:.3f}"))
+        st.html(table(step.distribution()))
+
+st.subheader(t("app.surprisal_title", lang), anchor=False)
+components.colour_by(lang, "surprisal")
+st.plotly_chart(
+    surprisal(plain.tokens, plain.surprisal, plain.entropy, lang=lang, dark=components.dark()),
+    theme=None,
+    key="surprisal",
+)
+st.caption(t("app.surprisal_caption", lang))
+components.show_code(lang, distribution, Distribution.pick, generate)
