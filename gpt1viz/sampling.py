@@ -30,7 +30,7 @@ class Sampling:
     def __post_init__(self):
         if not 0 < self.temperature <= 100:
             raise GPT1VizError("sampling_temperature", value=self.temperature)
-        if self.top_k is not None and self.top_k < 1:
+        if self.top_k is not None and (self.top_k < 1 or self.top_k % 1):
             raise GPT1VizError("sampling_top_k", value=self.top_k)
         if self.top_p is not None and not 0 < self.top_p <= 1:
             raise GPT1VizError("sampling_top_p", value=self.top_p)
@@ -66,11 +66,12 @@ def distribution(logits: Tensor, sampling: Sampling) -> Distribution:
     """Every stage between the logits (V,) of one position and the draw, in float64."""
     logits, ids = logits.double().sort(descending=True, stable=True)
     tempered = logits / sampling.temperature
-    unfiltered = tempered.softmax(dim=0)
+    below = (logits - logits[0]) / sampling.temperature  # the same to a softmax, and finite however small T is
+    unfiltered = below.softmax(dim=0)
     rank = torch.arange(len(ids), device=ids.device)
     keep_k = rank < (1 if sampling.greedy else sampling.top_k or len(ids))
-    left = tempered.masked_fill(~keep_k, -torch.inf).softmax(dim=0)
+    left = below.masked_fill(~keep_k, -torch.inf).softmax(dim=0)
     reached = left.cumsum(dim=0) - left  # probability of the tokens before this one
-    keep_p = keep_k & ((reached < sampling.top_p) if sampling.top_p is not None else keep_k)
-    probabilities = tempered.masked_fill(~keep_p, -torch.inf).softmax(dim=0)
+    keep_p = keep_k if sampling.top_p in (None, 1) else keep_k & (reached < sampling.top_p)
+    probabilities = below.masked_fill(~keep_p, -torch.inf).softmax(dim=0)
     return Distribution(ids, logits, tempered, unfiltered, keep_k, keep_p, probabilities, probabilities.cumsum(dim=0))
