@@ -27,10 +27,9 @@ function mount(el, onPick) {
   const matrix = right.appendChild(make("canvas", { tabindex: "0", role: "application" }));
   const readout = right.appendChild(make("div", { class: "g1v-readout", "aria-live": "polite" }));
   const legend = right.appendChild(make("div", { class: "g1v-legend" }));
-  const legendName = right.appendChild(make("div", { class: "g1v-note" }));
   const keys = root.appendChild(make("div", { hidden: "" }));
   const caption = root.appendChild(make("div", { class: "g1v-note" }));
-  const twin = root.appendChild(make("table", { class: "g1v-hidden" }));
+  const twin = root.appendChild(make("div", { class: "g1v-hidden" })).appendChild(make("table"));
 
   let [p, theme] = [null, null]; // payload, colours
   let chosen = null; // {layer, head}: ringed among the tiles; ahead of the payload while the host computes
@@ -69,7 +68,7 @@ function mount(el, onPick) {
   function scale() {
     if (stage === "weights") {
       const shade = (w) => theme.violet(Math.sqrt(w));
-      return { shade, text: (w) => weightText(w, 2), stops: theme.stops.violet, ticks: WEIGHT_TICKS };
+      return { shade, text: (w) => weightText(w, 2).replace("<0", "<"), stops: theme.stops.violet, ticks: WEIGHT_TICKS };
     }
     const limit = niceLimit(p[stage === "raw" ? "raw" : "scaled"].reduce((most, x) => Math.max(most, Math.abs(x)), 0));
     const bound = String(Number(limit.toPrecision(1)));
@@ -101,7 +100,7 @@ function mount(el, onPick) {
     const look = scale();
     drawMatrix(matrix, p, mg, theme, window.devicePixelRatio || 1, { value, masked, ...look });
     keep("matrix", matrix, mg);
-    drawLegend(legend, look.stops, look.ticks, Math.min(240, right.clientWidth - 40));
+    drawLegend(legend, say(`legend_${stage === "masked" ? "scaled" : stage}`), look.stops, look.ticks, Math.min(240, right.clientWidth - 40));
     title.textContent = name(drawn());
     root.dataset.head = `${drawn().layer},${drawn().head}`;
     root.dataset.stage = stage;
@@ -147,7 +146,6 @@ function mount(el, onPick) {
     body.setAttribute("aria-label", say("label", p));
     tiles.setAttribute("aria-label", say("tiles_label"));
     matrix.setAttribute("aria-label", say("matrix_label", { ...p, head: name(exact()) }));
-    legendName.textContent = say(`legend_${stage === "masked" ? "scaled" : stage}`);
     stages.setAttribute("aria-label", say("stages"));
     if (stages.dataset.given !== given().join() || stages.dataset.lang !== p.lang) {
       stages.dataset.given = given().join();
@@ -174,9 +172,12 @@ function mount(el, onPick) {
     if (masked(q, s)) text = say(stage === "masked" ? "masked_score" : "masked");
     else if (stage !== "weights") text = say(`value_${stage}`, { value: signedText(value(q, s), 4) });
     else if (same(drawn(), exact())) text = say("value_weights", { value: weightText(value(q, s), 4) });
-    else text = say("about", { value: weightText(value(q, s), 2) });
+    else text = aboutWords(value(q, s), 1);
     return where(drawn(), p.labels[q + p.shift], q + p.shift, p.labels[s], s, text);
   }
+
+  // A weight that tiles hold: rounded, and the largest of k x k.
+  const aboutWords = (w, k) => say(k > 1 ? "largest" : "about", { value: weightText(w, 2), k });
 
   function tileWords() {
     const { rows, cols } = tileCovers(p, tg, over.i, over.j);
@@ -184,8 +185,7 @@ function mount(el, onPick) {
     const token = (position) => p.labels[position];
     const [q0, q1] = [rows[0] + p.shift, rows[1] + p.shift];
     const level = tileLevel(p, tg, over.layer, over.head, over.i, over.j) / (p.levels - 1);
-    let text = say(p.k * tg.pool > 1 ? "largest" : "about", { value: weightText(level ** 2, 2), k: p.k * tg.pool });
-    if (tileMasked(p, tg, over.i, over.j)) text = say("masked");
+    const text = tileMasked(p, tg, over.i, over.j) ? say("masked") : aboutWords(level ** 2, p.k * tg.pool);
     return where(over, range(q0, q1, token), range(q0, q1, String), range(...cols, token), range(...cols, String), text);
   }
 

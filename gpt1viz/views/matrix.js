@@ -15,7 +15,7 @@ function matrixGeometry(ctx, p, width, height) {
   const [s0, s1] = p.cols;
   const [m, n] = [q1 - q0, s1 - s0];
   ctx.font = `12px ${PALETTE.MONO}`;
-  let longest = 24;
+  let longest = 58; // room for the names of the axes
   for (let s = s0; s < s1; s++) longest = Math.max(longest, ctx.measureText(p.labels[s]).width);
   const gutter = Math.ceil(Math.min(LABEL_MAX, longest)) + 8;
   const cell = Math.max(1, Math.min((width - gutter - 4) / n, (height - gutter) / m, CELL_MAX));
@@ -61,7 +61,7 @@ function drawMatrix(canvas, p, g, theme, ratio, { value, masked, shade, text }) 
   ctx.strokeStyle = theme.one("BORDER");
   ctx.lineWidth = 1;
   ctx.strokeRect(g.left - 0.5, g.top - 0.5, w + 1, v + 1);
-  if (g.cell >= 33) {
+  if (g.cell >= 31) {
     ctx.font = `12px ${PALETTE.MONO}`;
     ctx.textAlign = "center";
     ctx.textBaseline = "middle";
@@ -81,12 +81,12 @@ function drawLabels(ctx, p, g, theme) {
   const every = Math.max(1, Math.ceil(13 / g.cell));
   for (let i = 0; i < g.m; i += every) rowLabel(ctx, p, g, g.q0 + i, theme.one("QUERY"));
   for (let j = 0; j < g.n; j += every) columnLabel(ctx, p, g, g.s0 + j, theme.one("KEY"));
-  if (g.left < 64) return;
-  ctx.fillStyle = theme.one("SECONDARY");
   ctx.textAlign = "right";
   ctx.textBaseline = "bottom";
-  ctx.fillText(p.strings.axis_key, g.left - 8, g.top - 22);
-  ctx.fillText(p.strings.axis_query, g.left - 8, g.top - 6);
+  ctx.fillStyle = theme.one("KEY");
+  ctx.fillText(p.strings.axis_key, g.left - 14, g.top - 24);
+  ctx.fillStyle = theme.one("QUERY");
+  ctx.fillText(p.strings.axis_query, g.left - 14, g.top - 6);
 }
 
 function rowLabel(ctx, p, g, q, colour, paper) {
@@ -95,7 +95,7 @@ function rowLabel(ctx, p, g, q, colour, paper) {
   const y = g.top + (q - g.q0 + 0.5) * g.cell;
   if (paper) {
     ctx.fillStyle = paper;
-    ctx.fillRect(0, y - 8, g.left - 2, 16);
+    ctx.fillRect(g.left - 10 - ctx.measureText(text).width, y - 8, ctx.measureText(text).width + 8, 16);
   }
   ctx.fillStyle = colour;
   ctx.textAlign = "right";
@@ -108,14 +108,15 @@ function columnLabel(ctx, p, g, s, colour, paper) {
   ctx.translate(g.left + (s - g.s0 + 0.5) * g.cell, g.top - 6);
   ctx.rotate(-Math.PI / 2);
   ctx.font = `12px ${PALETTE.MONO}`;
+  const text = clip(ctx, p.labels[s], g.top - 8);
   if (paper) {
     ctx.fillStyle = paper;
-    ctx.fillRect(-4, -8, g.top - 2, 16);
+    ctx.fillRect(-4, -8, ctx.measureText(text).width + 8, 16);
   }
   ctx.fillStyle = colour;
   ctx.textAlign = "left";
   ctx.textBaseline = "middle";
-  ctx.fillText(clip(ctx, p.labels[s], g.top - 8), 0, 0);
+  ctx.fillText(text, 0, 0);
   ctx.restore();
 }
 

@@ -152,11 +152,12 @@ const STYLE = `
 .g1v-probe { position: absolute; width: 1px; height: 1px; clip-path: inset(50%); pointer-events: none;
   transition: background-color 1ms;
   background-color: var(--st-background-color, var(--jp-layout-color0, var(--vscode-editor-background, Canvas))); }
-.g1v-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
+.g1v-hidden { position: absolute; top: 0; left: 0; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 .g1v-note { color: var(--g1v-secondary); }
 .g1v-readout { min-height: 20px; overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
-.g1v-legend { display: inline-block; padding: 0 12px; }
-.g1v-legend i { display: block; height: 10px; border: 1px solid var(--g1v-border); }
+.g1v-legend { display: flex; flex-wrap: wrap; gap: 4px 16px; align-items: flex-start; padding-right: 8px; }
+.g1v-legend > div { flex: none; }
+.g1v-legend i { display: block; height: 10px; margin-top: 5px; border: 1px solid var(--g1v-border); }
 .g1v-legend span { position: relative; display: block; height: 18px; font: 12px/18px ${PALETTE.MONO}; }
 .g1v-legend b { position: absolute; transform: translateX(-50%); font-weight: normal; }
 .g1v :focus-visible { outline: 2px solid var(--g1v-link); outline-offset: 2px; }
@@ -165,13 +166,15 @@ const STYLE = `
 .g1v button[aria-pressed=true] { background: var(--g1v-primary); border-color: var(--g1v-primary); color: #fff; }
 `;
 
-// A bar of colour with ticks [[place in 0..1, label], ...].
-function drawLegend(node, stops, ticks, width) {
+// What the colours mean, and a bar of them with ticks [[place in 0..1, label], ...].
+function drawLegend(node, words, stops, ticks, width) {
   const bar = make("i");
   bar.style.cssText = `width:${width}px;background:linear-gradient(90deg,${stops.join(",")})`;
   const row = make("span", { style: `width:${width}px` });
   for (const [place, text] of ticks) row.append(make("b", { style: `left:${100 * place}%` }, text));
-  node.replaceChildren(bar, row);
+  const box = make("div");
+  box.append(bar, row);
+  node.replaceChildren(make("div", { class: "g1v-note" }, words), box);
 }
 
 const WEIGHT_TICKS = [0, 0.01, 0.1, 0.25, 0.5, 1].map((w) => [Math.sqrt(w), w < 1 ? String(w).replace("0.", ".") : "1"]);

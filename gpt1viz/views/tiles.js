@@ -1,5 +1,5 @@
 // The small multiples: L rows of H tiles, each the pooled weights of one head.
-const TILE_GAP = 3;
+const TILE_GAP = 5; // 1 px of paper, 2 px of ring, 2 px of paper
 const TILE_LEFT = 30;
 const TILE_TOP = 20;
 
@@ -14,7 +14,7 @@ function tileGeometry(p, width, height, ratio) {
   const cell = size / Math.max(m, n);
   return {
     step, size, pool, rows, cols, m, n, cell, left: TILE_LEFT, top: TILE_TOP,
-    width: TILE_LEFT + p.H * step, height: TILE_TOP + p.L * step,
+    width: TILE_LEFT + p.H * step - TILE_GAP + 3, height: TILE_TOP + p.L * step - TILE_GAP + 3,
   };
 }
 
@@ -134,5 +134,5 @@ function tileAt(p, g, x, y) {
 function ringTile(ctx, g, { layer, head }, colour) {
   ctx.strokeStyle = colour;
   ctx.lineWidth = 2;
-  ctx.strokeRect(g.left + head * g.step - 1, g.top + layer * g.step - 1, g.n * g.cell + 2, g.m * g.cell + 2);
+  ctx.strokeRect(g.left + head * g.step - 2, g.top + layer * g.step - 2, g.n * g.cell + 4, g.m * g.cell + 4);
 }

@@ -2,7 +2,7 @@
 const STRIP_STYLE = `
 .g1v-strip { display: flex; flex-wrap: wrap; row-gap: 6px; max-height: 264px; overflow-y: auto; padding: 4px; }
 .g1v-word { display: inline-flex; flex-wrap: wrap; max-width: 100%; margin-right: 6px; row-gap: 6px; }
-.g1v-chip { height: 24px; min-width: 24px; max-width: 100%; padding: 0 5px; font: 14px/22px ${PALETTE.MONO}; text-align: center;
+.g1v-chip { height: 24px; min-width: 24px; max-width: min(100%, 280px); padding: 0 5px; font: 14px/22px ${PALETTE.MONO}; text-align: center;
   white-space: pre; overflow: hidden; text-overflow: ellipsis; cursor: pointer;
   background-color: var(--g1v-paper); color: var(--g1v-ink);
   border: 1px solid var(--g1v-hatch); border-right-width: 0; border-left-width: 0; }
@@ -39,9 +39,7 @@ function mount(el, onPick) {
   root.append(make("style", {}, STYLE + STRIP_STYLE));
   const strip = root.appendChild(make("div", { class: "g1v-strip", role: "listbox", "aria-orientation": "horizontal" }));
   const foot = root.appendChild(make("div", { class: "g1v-foot" }));
-  const side = foot.appendChild(make("div"));
-  const legend = side.appendChild(make("div", { class: "g1v-legend" }));
-  const measure = side.appendChild(make("div", { class: "g1v-note" }));
+  const legend = foot.appendChild(make("div", { class: "g1v-legend" }));
   const readout = foot.appendChild(make("div", { class: "g1v-readout", "aria-live": "polite", style: "flex: 1 1 240px" }));
   const cut = root.appendChild(make("div", { class: "g1v-note" }));
 
@@ -102,8 +100,9 @@ function mount(el, onPick) {
     queued = 0;
     if (!p) return;
     paint();
-    drawLegend(legend, theme.stops[MEASURES[kind()].stops], MEASURES[kind()].ticks, 200);
-    measure.textContent = from === null ? say(`kind_${p.kind}`) : say("from", { token: p.tokens[from].label, position: from });
+    const measure = MEASURES[kind()];
+    const what = from === null ? say(`legend_${p.kind}`) : say("from", { token: p.tokens[from].label, position: from });
+    drawLegend(legend, what, theme.stops[measure.stops], measure.ticks, 200);
     root.dataset.kind = kind();
     root.lang = p.lang;
     strip.setAttribute("aria-label", say("label", { n: chips.length, kind: say(`kind_${p.kind}`) }));
