@@ -14,7 +14,7 @@ def strings(area: str, lang: str) -> dict[str, str]:
     return tomllib.loads((_HERE / lang / f"{area}.toml").read_text(encoding="utf-8"))
 
 
-def t(key: str, lang: str, **params) -> str:
+def t(key: str, lang: str, /, **params) -> str:
     """The string "area.key" in `lang` ("en" or "zh"), its {names} filled from `params`.
 
     Raises:
