@@ -1,0 +1,45 @@
+# Each target works after a bare clone: it makes .venv and installs what it needs, once.
+#   make app PYTHON=python3.12            with another Python
+#   make test PYTEST_ARGS="-k tokenizer"  passed on to pytest
+#   make app PIP_ARGS="--quiet"           passed on to pip install
+
+PYTHON ?= python3
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help app notebooks test lint bench
+
+help:  ## this list
+	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1: \2/p' Makefile
+
+app: .venv/installed-app  ## open the app in the browser, on the bundled model
+	$(BIN)/streamlit run app/main.py
+
+notebooks: .venv/installed-notebooks  ## open the notebooks in JupyterLab
+	$(BIN)/jupyter lab notebooks
+
+test: .venv/installed-all  ## run every test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: .venv/installed-all  ## ruff and pyright
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+
+bench: .venv/installed-peers  ## measure gpt1viz against its peers, in one run
+	$(BIN)/python -m benchmarks
+
+# One stamp per extra: pip runs again when the dependencies or their versions change, not otherwise.
+.venv/installed-%: pyproject.toml constraints.txt | $(BIN)/pip
+	$(BIN)/python -m pip install -e '.[$*]' -c constraints.txt $(PIP_ARGS)
+	@touch $@
+
+.venv/installed-peers: benchmarks/requirements.txt .venv/installed-all
+	$(BIN)/python -m pip install -r benchmarks/requirements.txt -c constraints.txt $(PIP_ARGS)
+	@touch $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || { echo \
+	  "gpt1viz runs on Python 3.11, 3.12 or 3.13, not on $$($(PYTHON) --version 2>&1): name one, as in make app PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo \
+	  "$(PYTHON) cannot make virtual environments: install its venv module (Debian and Ubuntu: apt install python3-venv)."; exit 1; }
+	$(PYTHON) -m venv .venv
