@@ -1,0 +1,12 @@
+"""Plotly figures: arrays and tokens in, go.Figure out. Nothing is shown or saved here.
+
+Tokens are tokenizer.Piece objects or strings; `labels` makes what is printed of them. Every function takes
+`lang` ("en", "zh") and `dark`.
+"""
+
+from .attention import STAGES, head_stages, mask, products
+from .draw import unit_bar
+from .probabilities import next_tokens, surprisal
+from .theme import labels
+
+__all__ = ["STAGES", "head_stages", "labels", "mask", "next_tokens", "products", "surprisal", "unit_bar"]

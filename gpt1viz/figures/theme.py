@@ -1,0 +1,121 @@
+"""What all figures share: colour scales, fonts, token axes, a transparent layout that follows light and dark."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.colors import hex_to_rgb
+
+from gpt1viz import palette
+from gpt1viz.text.tokens import NEWLINE, visible
+
+CLEAR = "rgba(0,0,0,0)"
+PROBABILITY_TICKS = (0, 0.01, 0.1, 0.25, 0.5, 1)
+SURPRISAL_LIMIT = 15  # bits, where the amber scale ends
+LONGEST_LABEL = 16  # characters on an axis
+
+
+def labels(tokens: Sequence) -> list[str]:
+    """What people see of each token: ↵ for a newline, · for a blank, U+200B for an invisible character.
+
+    Args:
+        tokens: tokenizer.Piece objects, or strings.
+
+    Returns:
+        Plain text, not HTML. Every figure takes either these or the tokens themselves.
+    """
+    return [_label(token) for token in tokens]
+
+
+def _label(token) -> str:
+    if isinstance(token, str):
+        return visible(token)
+    return NEWLINE if token.newline else visible(token.text)
+
+
+def markup(label: str, longest: int = LONGEST_LABEL) -> str:
+    """A label for plotly, which reads text as HTML and dollar signs as TeX: escaped, and cut when too long."""
+    label = label if len(label) <= longest else label[: longest - 1] + "…"
+    for char, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("$", "&#36;")):
+        label = label.replace(char, entity)
+    return label
+
+
+def token_axis(tokens: Sequence, room: int) -> dict:
+    """Axis settings for tokens at positions 0, 1, ...; at most `room` of them are printed, hovering names each.
+
+    Positions are the coordinates, so a token that occurs twice keeps two places.
+    """
+    names = {str(i): markup(label) for i, label in enumerate(labels(tokens))}
+    step = max(1, -(-len(names) // room))
+    return {
+        "tickmode": "linear",
+        "tick0": 0,
+        "dtick": step,
+        "labelalias": names,
+        "range": [-0.5, len(names) - 0.5],
+        "tickfont": {"family": palette.MONO, "size": 12},
+    }
+
+
+def sqrt_scale(dark: bool, stops: int = 32) -> list[tuple[float, str]]:
+    """Violet at sqrt(w) for w from 0 to 1: small weights show."""
+    roots = np.linspace(0, 1, stops + 1)
+    return [(float(root * root), colour_at(palette.VIOLET[dark], root)) for root in roots]
+
+
+def even_scale(colours: Sequence[str]) -> list[tuple[float, str]]:
+    """Colours at even distances, for values drawn linearly."""
+    return [(i / (len(colours) - 1), colour) for i, colour in enumerate(colours)]
+
+
+def colour_at(colours: Sequence[str], x: float) -> str:
+    """The colour at x, 0 to 1, of a scale given by colours at even distances."""
+    rgb = np.array([hex_to_rgb(colour) for colour in colours])  # (n, 3)
+    place = np.linspace(0, 1, len(colours))
+    mixed = [round(float(np.interp(x, place, rgb[:, i]))) for i in range(3)]
+    return "#{:02X}{:02X}{:02X}".format(*mixed)
+
+
+def text_on(fill: str) -> str:
+    """Black or white, whichever contrasts more with the fill (WCAG 2)."""
+    parts = [c / 255 for c in hex_to_rgb(fill)]
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#FFFFFF"
+
+
+def dress(fig: go.Figure, *, height: int, dark: bool, title: str | None = None, top: int | None = None) -> go.Figure:
+    """Give a figure the common look; its width stays open, to fill the page.
+
+    Args:
+        height: pixels.
+        title: markup; tokens in it must have passed `markup`.
+        top: pixels above the drawing; by default just enough for the title.
+    """
+    ink, border = palette.INK[dark], palette.BORDER[dark]
+    if title is not None:
+        fig.update_layout(title={"text": title, "x": 0, "xref": "paper", "xanchor": "left", "font": {"size": 14}})
+    fig.update_layout(
+        template="none",
+        height=height,
+        autosize=True,
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        font={"family": palette.SANS, "size": 13, "color": ink},
+        hovermode="closest",
+        hoverlabel={
+            "bgcolor": palette.PANEL[dark],
+            "bordercolor": border,
+            "font": {"family": palette.MONO, "size": 13, "color": ink},
+            "align": "left",
+        },
+        modebar={"bgcolor": CLEAR, "color": border, "activecolor": ink},
+        showlegend=False,
+        margin={"l": 8, "r": 16, "t": (44 if title else 12) if top is None else top, "b": 8},
+    )
+    fig.update_annotations(font={"size": 14, "color": ink})
+    axis = {"automargin": True, "showgrid": False, "zeroline": False, "tickcolor": border}
+    fig.update_xaxes(**axis, title={"font": {"size": 13}, "standoff": 8})
+    fig.update_yaxes(**axis, title={"font": {"size": 13}, "standoff": 8})
+    return fig
