@@ -36,7 +36,7 @@ class Info:
     Attributes:
         id: what `load` takes and links carry; a folder's name for a folder.
         name: for people.
-        source: where it came from, in words.
+        source: "bundled", a repository, or a folder's path.
         format: "gpt1viz", "huggingface" or "openai-2018".
         dtype: of the stored numbers, e.g. "float16"; in memory they are float32.
         config: its shape.
@@ -203,7 +203,7 @@ def _find(what: str | Path, download: bool) -> ModelEntry:
 
 
 def _entries() -> Iterator[ModelEntry]:
-    yield ModelEntry("storybook", "Storybook", BUNDLED, "bundled with gpt1viz")
+    yield ModelEntry("storybook", "Storybook", BUNDLED, "bundled")
     if folder := downloads.cached_openai_gpt():
         yield _openai_entry(folder)
     for repo, folder in downloads.cached_hub_models():

@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     except GPT1VizError as fault:
         return _refuse(fault.message(lang))
     except UsageError as fault:
-        return _refuse(t("cli.usage", lang, fault=fault.format_message()))
+        return _refuse(t("cli.usage", lang, fault=fault.format_message().rstrip(".")))
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
@@ -199,7 +199,8 @@ def _info_json(loaded, lang: str) -> None:
 def _info(loaded, lang: str) -> None:
     info, config, parts = loaded.info, loaded.info.config, _parts(loaded.model)
     print(f"{info.name} ({info.id})")
-    print(t("cli.source", lang, source=info.source, format=info.format, dtype=info.dtype))
+    source = t("cli.bundled", lang) if info.source == "bundled" else info.source
+    print(t("cli.source", lang, source=source, format=info.format, dtype=info.dtype))
     if info.commit:
         print(t("cli.commit", lang, commit=info.commit))
     shape = {name: f"{getattr(config, name):,}" for name in ("n_layer", "n_head", "n_embd", "n_ctx")}

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from .errors import GPT1VizError
@@ -124,7 +125,9 @@ def _ask(url: str, have: int):
             return None
         raise GPT1VizError("download_answer", url=url, fault=f"{fault.code} {fault.reason}") from None
     except (OSError, HTTPException) as fault:
-        raise GPT1VizError("download_offline", url=url, fault=getattr(fault, "reason", fault)) from None
+        reason = getattr(fault, "reason", fault)
+        reason = getattr(reason, "strerror", None) or reason
+        raise GPT1VizError("download_offline", host=urlsplit(url).netloc, fault=reason) from None
 
 
 def _next(answer, url: str) -> bytes:

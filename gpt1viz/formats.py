@@ -300,8 +300,14 @@ def _pair(name: str, n_out: int, n_in: int) -> list[tuple[str, tuple[int, ...]]]
 def _copy(stored: Stored, module: nn.Module, prefix: str) -> None:
     for name, parameter in module.named_parameters():
         parameter.copy_(stored.tensors[prefix + name])
-        if not all(bound.isfinite() for bound in parameter.aminmax()):
+        if not _finite(parameter.numpy()):
             raise GPT1VizError("checkpoint_not_finite", path=stored.path, name=prefix + name)
+
+
+def _finite(numbers: np.ndarray) -> bool:
+    """Any infinity or NaN spoils the sum, which is quick; a sum that merely overflows is looked at again."""
+    with np.errstate(all="ignore"):
+        return bool(np.isfinite(numbers.sum()) or np.isfinite(numbers).all())
 
 
 class _Uninitialised(TorchFunctionMode):
