@@ -1,7 +1,8 @@
 """Writing on, token by token: the KV cache, and a stream of Steps that show the draw."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -10,7 +11,10 @@ from .config import GPT1Config
 from .errors import GPT1VizError
 from .model import GPT1
 from .sampling import Distribution, Sampling, distribution
-from .trace import Edits
+from .trace import NO_EDITS, Edits
+
+if TYPE_CHECKING:
+    from .tokenizer import Tokenizer
 
 
 class Cache:
@@ -39,21 +43,29 @@ class Step:
 
     Attributes:
         id: the token chosen.
-        text: what it adds to the readable text.
         ids: all tokens so far, this one included.
         window_start: index in `ids` of the first token the model read; above 0 once the window has slid.
         logits: (V,) that the choice was made from, float32 on the CPU.
         sampling: how the choice was made.
         u: the uniform draw; None when greedy.
+        tokenizer: the model's own.
     """
 
     id: int
-    text: str
     ids: tuple[int, ...]
     window_start: int
     logits: Tensor
     sampling: Sampling
     u: float | None
+    tokenizer: "Tokenizer" = field(repr=False)
+
+    @property
+    def text(self) -> str:
+        """All tokens so far as readable text, the prompt among them.
+
+        What a token adds cannot simply be appended: `known` turns the `well -` before it into `well-known`.
+        """
+        return self.tokenizer.decode(self.ids)
 
     def distribution(self, sampling: Sampling | None = None) -> Distribution:
         """The distribution at this step, before and after each filter; computed when asked for."""
@@ -62,7 +74,7 @@ class Step:
 
 def generate(
     model: GPT1,
-    tokenizer,
+    tokenizer: "Tokenizer",
     text: str | Sequence[int],
     n_tokens: int = 40,
     *,
@@ -90,13 +102,15 @@ def generate(
         edits: heads switched off or scaled, or the mask lifted, at every step.
 
     Raises:
-        GPT1VizError: nothing to go on from, a setting out of range, a stop token that is not in the vocabulary.
+        GPT1VizError: nothing to go on from, a setting out of range, a stop token that is not in the vocabulary, edits
+            that replace matrices or vectors or name a head that is not there.
     """
     sampling = Sampling(temperature, top_k, top_p, greedy)
     ids = tokenizer.encode(text) if isinstance(text, str) else list(text)
     if not ids:
         raise GPT1VizError("no_tokens")
     stops = {_row(tokenizer, token) for token in stop}
+    (edits or NO_EDITS).check(model.config, n_past=1, n_new=1)
     return _steps(model, tokenizer, ids, n_tokens, sampling, seed, stops, edits)
 
 
@@ -107,7 +121,6 @@ def _steps(model, tokenizer, ids, n_tokens, sampling, seed, stops, edits) -> Ite
     draws.seed() if seed is None else draws.manual_seed(seed)
     start = max(0, len(ids) - n_ctx)
     cache = Cache(model.config, like=model.tokens_embed.weight)
-    written = tokenizer.decode(ids)
     for _ in range(n_tokens):
         if len(ids) - start > n_ctx:
             start, cache.length = len(ids) - (n_ctx - n_ctx // 4), 0
@@ -116,8 +129,7 @@ def _steps(model, tokenizer, ids, n_tokens, sampling, seed, stops, edits) -> Ite
         logits = logits[: model.config.n_vocab]  # the special rows are no text
         token, u = _choose(logits, sampling, draws)
         ids = [*ids, token]
-        before, written = written, tokenizer.decode(ids)
-        yield Step(token, written[len(before) :], tuple(ids), start, logits, sampling, u)
+        yield Step(token, tuple(ids), start, logits, sampling, u, tokenizer)
         if token in stops:
             return
 
@@ -130,12 +142,12 @@ def _choose(logits: Tensor, sampling: Sampling, draws: torch.Generator) -> tuple
     return int(options.ids[options.pick(u)]), u
 
 
-def _row(tokenizer, token: int | str) -> int:
+def _row(tokenizer: "Tokenizer", token: int | str) -> int:
     if isinstance(token, int):
-        if not 0 <= token < tokenizer.n_vocab:
-            raise GPT1VizError("no_such_token", token=token)
-        return token
+        if 0 <= token < tokenizer.n_vocab:
+            return token
+        raise GPT1VizError("no_such_token", token=token)
     for entry in (token, f"{token}</w>"):
-        if (row := tokenizer.row(entry)) is not None:
-            return row
+        if entry in tokenizer.vocab:
+            return tokenizer.vocab[entry]
     raise GPT1VizError("no_such_token", token=token)
