@@ -82,14 +82,16 @@ def _root_bar(fig: go.Figure, where: dict, bar: dict, dark: bool) -> None:
 
 def add_hatching(fig: go.Figure, where: dict, hidden: np.ndarray, hover: str, dark: bool) -> None:
     """Hatch the cells where hidden (T, S) is True, each run of a row as one rectangle."""
-    x, y = [], []
+    runs = []  # of every row: (row, first column, behind the last column)
     for row, line in enumerate(hidden):
-        edges = np.flatnonzero(np.diff(line, prepend=False, append=False))  # begins and ends of runs
-        for left, right in edges.reshape(-1, 2) - 0.5:
-            x += [left, right, right, left, left, None]
-            y += [row - 0.5, row - 0.5, row + 0.5, row + 0.5, row - 0.5, None]
-    if not x:
+        edges = np.flatnonzero(np.diff(line, prepend=False, append=False))
+        runs += [(row, first, behind) for first, behind in edges.reshape(-1, 2)]
+    if not runs:
         return
+    row, first, behind = np.array(runs, np.float32).T - 0.5  # (runs,)
+    gap = np.full_like(row, np.nan)
+    x = np.stack([first, behind, behind, first, first, gap], axis=1).ravel()
+    y = np.stack([row, row, row + 1, row + 1, row, gap], axis=1).ravel()
     pattern = {"shape": "/", "fgcolor": palette.HATCH[dark], "bgcolor": theme.CLEAR, "size": 7, "solidity": 0.2}
     hatch = go.Scatter(
         x=x,

@@ -12,8 +12,8 @@ def percent(p: float) -> str:
     """A probability: "23.4%", "0.42%" (two digits under 1%), "<0.001%"; "100%" only if it is 1."""
     if math.isnan(p):
         return NOTHING
-    if p in (0, 1):
-        return f"{p:.0%}"
+    if p <= 0 or p >= 1:
+        return "100%" if p > 0 else "0%"
     if p < 1e-5:
         return "<0.001%"
     if p < 0.01:
@@ -43,8 +43,8 @@ def weight(x: float, digits: int = 2) -> str:
     """An attention weight: "0.21", or with four digits "0.2114"; "0" and "1" only if exact."""
     if math.isnan(x):
         return NOTHING
-    if x in (0, 1):
-        return f"{x:.0f}"
+    if x <= 0 or x >= 1:
+        return "1" if x > 0 else "0"
     step = 10.0**-digits
     if x < step / 2:
         return f"<{step:.{digits}f}"
@@ -53,7 +53,7 @@ def weight(x: float, digits: int = 2) -> str:
 
 def nice_limit(x: float) -> float:
     """The smallest 1, 2 or 5 times a power of ten that is at least x; 1 for 0."""
-    if x <= 0 or not math.isfinite(x):
+    if x == 0:
         return 1.0
     power = math.floor(math.log10(x))
     return next(limit for step in (1, 2, 5, 10, 20) if (limit := float(f"{step}e{power}")) >= x * (1 - 1e-9))
