@@ -1,0 +1,77 @@
+"""What all tests share: two threads, fixed seeds, no network, an empty cache, ../shared where it is there."""
+
+import errno
+import os
+import random
+import socket
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+NETWORK = os.environ.get("GPT1VIZ_NETWORK") == "1"
+LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "", None}
+os.environ["OMP_NUM_THREADS"] = "2"  # before anything imports torch, and for the processes that tests start
+if not NETWORK:
+    os.environ["HF_HUB_OFFLINE"] = "1"
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leaves the tests marked `network` out, unless GPT1VIZ_NETWORK=1."""
+    left_out = [] if NETWORK else [item for item in items if item.get_closest_marker("network")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if item not in left_out]
+
+
+def pytest_runtest_setup(item):
+    if item.get_closest_marker("gpu"):
+        import torch
+
+        if not torch.cuda.is_available():
+            pytest.skip("no CUDA device")
+
+
+@pytest.fixture(autouse=True)
+def seeds():
+    random.seed(0)
+    np.random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def alone(tmp_path_factory):
+    """No model but the bundled one and no host but this one; GPT1VIZ_NETWORK=1 leaves the user's cache and network."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("GPT1VIZ_MODELS", raising=False)
+        if not NETWORK:
+            patch.setenv("GPT1VIZ_CACHE", str(tmp_path_factory.mktemp("cache")))
+            patch.setattr(socket, "getaddrinfo", _only_local(socket.getaddrinfo, lambda host, *_: host))
+            for name in ("connect", "connect_ex"):
+                call = getattr(socket.socket, name)
+                patch.setattr(socket.socket, name, _only_local(call, lambda _, address: _host(address)))
+        yield
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder `shared` beside the checkout: material that is too large to commit."""
+    path = Path(__file__).parents[2] / "shared"
+    if not path.is_dir():
+        pytest.skip(f"needs {path.name}/ beside the checkout, which is not part of it")
+    return path
+
+
+def _host(address) -> str | None:
+    return address[0] if isinstance(address, tuple) else None  # a Unix socket's address is a path
+
+
+def _only_local(call, host_of):
+    def guarded(*args, **kwargs):
+        host = host_of(*args)
+        if host not in LOCAL:
+            raise OSError(errno.ENETUNREACH, f"tests have no network: {host}")
+        return call(*args, **kwargs)
+
+    return guarded
