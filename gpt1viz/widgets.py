@@ -1,7 +1,7 @@
 """Jupyter: the canvas views as widgets, wired so that what you click changes what is drawn.
 
-    from gpt1viz.widgets import explore
-    explore(explain(model, tokenizer, "the rabbit said to the fox"), lang="en")
+from gpt1viz.widgets import explore
+explore(explain(model, tokenizer, "the rabbit said to the fox"), lang="en")
 """
 
 from typing import Any
@@ -13,8 +13,8 @@ import traitlets
 
 from .explain import Explanation
 from .text import t
-from .views import attention_grid_payload, source, token_strip_payload
-from .views.payload import KINDS
+from .views import attention_grid_payload, shown_window, source, token_strip_payload
+from .views.payload import KINDS, WINDOW
 
 __all__ = ["AttentionGrid", "TokenStrip", "attention_grid", "explore", "token_strip"]
 
@@ -24,7 +24,7 @@ class AttentionGrid(anywidget.AnyWidget):
 
     Attributes:
         payload: the bytes that the view draws.
-        picked: the last click: {layer, head}, with {query, key} for a cell (None when unlocked).
+        picked: the last click: {layer, head}, with {query, key} for a cell (None when unlocked); `click` counts.
         head: (layer, head) that is shown large; may be set.
         cell: (query, key) that is locked, or None; may be set.
         window: first position of the 128 tokens shown large in longer texts, or None: around the cell.
@@ -74,10 +74,11 @@ class TokenStrip(anywidget.AnyWidget):
 
     Attributes:
         payload: the bytes that the view draws.
-        picked: the last click: {focus}.
+        picked: the last click: {focus}; `click` counts.
         by: "probability", "surprisal", "entropy", "rank" or "attention" (from the focus); may be set.
         focus: the token in focus; may be set.
         head: (layer, head) whose attention is shown; may be set.
+        window: first position of the 128 tokens in brackets, or None: no brackets; may be set.
     """
 
     _esm = source("token_strip", "anywidget")
@@ -86,17 +87,19 @@ class TokenStrip(anywidget.AnyWidget):
     by = traitlets.Enum(KINDS, "surprisal")
     focus = traitlets.Int()
     head = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 0))
+    window = traitlets.Int(allow_none=True, default_value=None)
 
     def __init__(self, explanation: Explanation, by: str = "surprisal", lang: str = "en"):
         super().__init__(by=by, focus=len(explanation.tokens) - 1)
         self._explanation, self._lang = explanation, lang
         self._refresh()
-        self.observe(self._refresh, ["by", "focus", "head"])
+        self.observe(self._refresh, ["by", "focus", "head", "window"])
         self.observe(self._on_pick, "picked")
 
     def _refresh(self, _change=None):
         x = self._explanation
         attention = x.weights[self.head]  # T S
+        shown = None if self.window is None else shown_window(len(x.tokens), self.focus, self.window)
         self.payload = token_strip_payload(
             x.tokens,
             attention[self.focus] if self.by == "attention" else np.asarray(getattr(x, self.by)),
@@ -105,6 +108,7 @@ class TokenStrip(anywidget.AnyWidget):
             attention=attention,
             lang=self._lang,
             n_typed=x.n_typed,
+            window=None if shown is None else (shown.start, shown.stop),
         )
 
     def _on_pick(self, change):
@@ -130,6 +134,10 @@ def explore(explanation: Explanation, lang: str = "en") -> ipywidgets.VBox:
     by = ipywidgets.Dropdown(options=options, value=strip.by, description=t("views.widget_by", lang))
     ipywidgets.link((by, "value"), (strip, "by"))
     traitlets.dlink((grid, "head"), (strip, "head"))
+    n = len(explanation.tokens)
+    if n > WINDOW:
+        traitlets.dlink((strip, "focus"), (grid, "window"), lambda focus: shown_window(n, focus).start)
+        traitlets.dlink((grid, "window"), (strip, "window"))
     return ipywidgets.VBox([by, strip, grid])
 
 

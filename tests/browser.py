@@ -44,10 +44,11 @@ def chromium():
             browser.close()
 
 
-def open_page(browser, url: str, *, width: int = 1280, height: int = 900, dark: bool = False):
+def open_page(browser, url: str, *, width: int = 1280, height: int = 900, dark: bool = False, scale: float = 1):
     """A new page at `url`; requests to any other host are refused. page.faults lists errors that the page reports."""
     scheme = "dark" if dark else "light"
-    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    size = {"width": width, "height": height}
+    page = browser.new_page(viewport=size, color_scheme=scheme, device_scale_factor=scale)
     here = urlsplit(url).netloc
     page.route("**/*", lambda route: route.continue_() if urlsplit(route.request.url).netloc == here else route.abort())
     page.faults = []

@@ -8,9 +8,9 @@ from functools import cache
 from pathlib import Path
 
 from gpt1viz import palette
-from gpt1viz.views.payload import attention_grid_payload, token_strip_payload
+from gpt1viz.views.payload import attention_grid_payload, shown_window, token_strip_payload
 
-__all__ = ["attention_grid_payload", "source", "token_strip_payload"]
+__all__ = ["attention_grid_payload", "shown_window", "source", "token_strip_payload"]
 
 _HERE = Path(__file__).parent
 _CORES = {

@@ -65,7 +65,7 @@ def attention_grid_payload(
 
     shift = n_key - n_query  # position of query 0
     centre = n_key - 1 if cell is None else int(cell[0]) + shift
-    cols = _window(n_key, centre, window)
+    cols = shown_window(n_key, centre, window)
     rows = slice(max(cols.start - shift, 0), max(cols.stop - shift, 0))
     k = -(-n_key // TILE)
     arrays = {"tiles": _tiles(weights, k), "weights": weights[layer, head, rows, cols]}
@@ -110,7 +110,7 @@ def token_strip_payload(
     Args:
         tokens: the T tokens (tokenizer.Piece).
         values: float32 (T,): probability or attention in [0, 1], surprisal or entropy in bits, rank from 1;
-            NaN where a token has no value (nothing comes before the first one).
+            NaN (or rank 0) where a token has no value: nothing comes before the first one.
         kind: which of these it is; sets the colour scale and the number format.
         focus: index of the token in focus.
         attention: float32 (T, T) of one head: hovering a token then shows where it looks. Sent as the square
@@ -122,12 +122,14 @@ def token_strip_payload(
     Raises:
         ValueError: an unknown kind, or shapes that do not fit.
     """
-    values = np.asarray(values, dtype=np.float32)  # T
+    values = np.array(values, dtype=np.float32)  # T
     n = len(tokens)
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {KINDS}, not {kind!r}")
     if values.shape != (n,):
         raise ValueError(f"values {values.shape} do not fit {n} tokens")
+    if kind == "rank":
+        values[values < 1] = np.nan
     arrays = {"values": values}
     if attention is not None:
         if np.shape(attention) != (n, n):
@@ -167,14 +169,15 @@ def _visible(char: str) -> str:
 
 
 def _chip(piece) -> dict:
-    chip = {"label": label(piece), "entry": piece.entry, "id": getattr(piece, "id", None)}
+    entry = "".join(_visible(char) for char in piece.entry.replace("\n", "↵"))
+    chip = {"label": label(piece), "entry": entry, "id": piece.id}
     chip |= {"start": piece.start, "end": piece.end, "word_end": bool(piece.word_end)}
     chip |= {"newline": bool(piece.newline), "unknown": bool(piece.unknown), "special": SPECIAL.get(piece.entry)}
     return chip
 
 
-def _window(n: int, centre: int, first: int | None) -> slice:
-    """At most WINDOW positions of n, from `first` on or around `centre`."""
+def shown_window(n: int, centre: int, first: int | None = None) -> slice:
+    """The positions that the large head shows of n: at most 128, from `first` on or else around `centre`."""
     start = centre - WINDOW // 2 if first is None else int(first)
     start = max(0, min(start, n - WINDOW))
     return slice(start, min(n, start + WINDOW))

@@ -51,11 +51,10 @@ function mount(el, onPick) {
 
   const say = (key, values = {}) => fill(p.strings[key], values);
   const kind = () => (from === null ? p.kind : "attention");
-  // NaN: no value. Infinity: masked.
-  const value = (i) => {
-    if (from === null) return p.values[i];
-    return i > from && p.attention[from * chips.length + i] === 0 ? Infinity : (p.attention[from * chips.length + i] / 65535) ** 2;
-  };
+  // The token whose attention is shown, or null.
+  const query = () => (from === null && p.kind === "attention" ? p.focus : from);
+  const value = (i) => (from === null ? p.values[i] : (p.attention[from * chips.length + i] / 65535) ** 2);
+  const masked = (i) => query() !== null && i > query() && value(i) === 0;
 
   // ---- chips ---------------------------------------------------------------------------------------------------
   function build() {
@@ -81,8 +80,8 @@ function mount(el, onPick) {
     chips.forEach((chip, i) => {
       const token = p.tokens[i];
       const x = value(i);
-      const fill = Number.isFinite(x) ? theme[stops](place(x)) : null;
-      chip.classList.toggle("g1v-masked", x === Infinity);
+      const fill = Number.isNaN(x) || masked(i) ? null : theme[stops](place(x));
+      chip.classList.toggle("g1v-masked", masked(i));
       if (token.special && from === null) {
         const solid = rgb(theme.one(token.special.toUpperCase()));
         chip.style.backgroundColor = css(solid);
@@ -122,6 +121,7 @@ function mount(el, onPick) {
     if (token.id !== null) parts.push(say("id", token));
     if (token.end > token.start) parts.push(say("typed", { start: token.start, end: token.end - 1 }));
     if (Number.isNaN(p.values[i])) parts.push(say("none"));
+    else if (from === null && masked(i)) parts.push(say("masked"));
     else parts.push(say(`value_${p.kind}`, { value: MEASURES[p.kind].text(p.values[i]) }));
     return parts.join(" · ");
   }
