@@ -10,7 +10,7 @@ from .errors import GPT1VizError
 from .model import GPT1
 from .trace import BLOCK_FIELDS, MODEL_FIELDS, Edits, Trace
 
-RECORD = ("q", "k", "v", "weights", "mask")  # scores and heads' outputs can be derived from these
+RECORD = ("q", "k", "v", "weights")  # scores and heads' outputs can be derived from these
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def explain(
         model: as `load` gives it.
         tokenizer: the model's own.
         text: any text; what passes n_ctx tokens is cut off, `n_typed` says how much there was.
-        record: fields of Trace and BlockTrace to keep.
+        record: fields of Trace and BlockTrace to keep; the mask is kept in any case.
         edits: changes this pass.
         top_k: how many next tokens to keep at each position.
 
@@ -106,7 +106,7 @@ def explain(
         raise GPT1VizError("no_tokens")
     tokens = pieces[: model.config.n_ctx]
     ids = torch.tensor([p.id for p in tokens])  # (T,)
-    trace = Trace(fields={*record})
+    trace = Trace(fields={*record, "mask"})
     with torch.inference_mode():
         output = model(ids[None].to(model.device), trace=trace, edits=edits)
         logits = output.logits[0, :, : model.config.n_vocab].float()  # (T, V); special rows are no text

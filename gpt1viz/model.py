@@ -243,7 +243,7 @@ class GPT1(nn.Module):
         x = tokens + positions  # (B, T, C)
         causal = config.causal if edits.causal is None else edits.causal
         mask = causal_mask(n_new, n_past + n_new, ids.device) if causal else None  # (T, S)
-        trace.record(tokens=tokens, positions=positions, embed=x)
+        trace.record(tokens=tokens, positions=positions.clone(), embed=x)  # a copy: the rows are the model's own
         if mask is not None:
             trace.record(mask=mask)
 

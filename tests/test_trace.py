@@ -1,5 +1,7 @@
 """Every recorded field has the shape it says, and the fields fit together as the equations do."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from tiny import CONFIG, L, T, close, random_ids, tiny_model
@@ -57,7 +59,7 @@ def test_the_residual_stream_adds_up(norm):
     trace = traced(model)
     assert torch.equal(trace.embed, trace.tokens + trace.positions)
     assert torch.equal(trace.blocks[0].resid_in, trace.embed)
-    for before, block in zip(trace.blocks, trace.blocks[1:], strict=False):
+    for before, block in pairwise(trace.blocks):
         assert torch.equal(block.resid_in, before.out)
     for module, block in zip(model.h, trace.blocks, strict=True):
         assert torch.equal(block.resid_mid, block.resid_in + block.attn_out)
@@ -172,3 +174,12 @@ def test_what_was_recorded_stays_as_the_cache_grows():
     kept = [block.k.clone() for block in trace.blocks]
     model(random_ids(seed=2), cache=cache)
     assert all(torch.equal(block.k, k) for block, k in zip(trace.blocks, kept, strict=True))
+
+
+def test_what_is_recorded_is_not_the_models_own_memory():
+    model = tiny_model()
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    trace = traced(model)
+    recorded = [getattr(trace, name) for name in MODEL_FIELDS]
+    recorded += [getattr(block, name) for block in trace.blocks for name in BLOCK_FIELDS]
+    assert weights.isdisjoint(tensor.untyped_storage().data_ptr() for tensor in recorded)
