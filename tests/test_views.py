@@ -21,12 +21,22 @@ def grid(weights, **options):
 
 def test_the_head_in_focus_and_its_scores_come_back_bit_for_bit():
     weights, scores = attention(2, 3, 7)
-    header, arrays = grid(weights, focus=(1, 2), cell=(5, 3), scores=scores[1, 2], raw_scores=scores[1, 2] * 4)
+    header, arrays = grid(weights, focus=(1, 2), cell=(5, 3), scores=scores[1, 2], raw_scores=scores[0, 1])
     assert np.array_equal(arrays["weights"], weights[1, 2])
     assert np.array_equal(arrays["scaled"], scores[1, 2])
-    assert np.array_equal(arrays["raw"], scores[1, 2] * 4)
+    assert np.array_equal(arrays["raw"], scores[0, 1])
     assert header["focus"] == [1, 2] and header["cell"] == [5, 3] and header["k"] == 1
     assert "scaled" not in grid(weights)[1]
+
+
+def test_scores_that_are_the_products_times_a_number_travel_as_that_number():
+    _, scores = attention(1, 1, 40)
+    raw = scores[0, 0] * np.float32(5)
+    scaled = raw * np.float32(32**-0.5)
+    header, arrays = grid(attention(1, 1, 40)[0], scores=scaled, raw_scores=raw)
+    assert "scaled" not in arrays and np.array_equal(arrays["raw"], raw)
+    assert np.allclose((raw * header["factor"]).astype(np.float32), scaled, rtol=3e-7, atol=0)
+    assert grid(np.ones((1, 1, 1, 1)), scores=np.zeros((1, 1)), raw_scores=np.zeros((1, 1)))[0]["factor"] == 1
 
 
 def test_tiles_are_in_place_and_rounded_by_half_a_level_at_most():
@@ -55,8 +65,10 @@ def test_tiles_hold_the_largest_of_k_by_k(n, k):
 
 
 def test_a_full_grid_of_128_tokens_fits_into_300_000_bytes():
-    weights, _ = attention(12, 12, 128)
-    payload = attention_grid_payload(weights, pieces(" ".join(["rabbit"] * 128)), focus=(3, 4))
+    weights, scores = attention(12, 12, 128)
+    raw = scores[3, 4] * np.float32(8)
+    options = {"focus": (3, 4), "raw_scores": raw, "scores": raw * np.float32(0.125)}
+    payload = attention_grid_payload(weights, pieces(" ".join(["rabbit"] * 128)), **options)
     assert len(payload) <= 300_000
     assert np.array_equal(unpack(payload)[1]["weights"], weights[3, 4])
 

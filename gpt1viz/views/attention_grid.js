@@ -343,6 +343,7 @@ function mount(el, onPick) {
   const update = receiver((payload) => {
     const asked = waiting && chosen;
     p = payload;
+    if (p.factor !== null) p.scaled = p.raw.map((x) => x * p.factor);
     link.join(p.link);
     if (!asked || same(asked, exact()) || !p.tiles.length) chosen = exact();
     locked = p.cell ? { q: p.cell[0], s: p.cell[1] } : null;
