@@ -28,7 +28,7 @@ function mount(el, onPick) {
   const readout = right.appendChild(make("div", { class: "g1v-readout", "aria-live": "polite" }));
   const legend = right.appendChild(make("div", { class: "g1v-legend" }));
   const keys = root.appendChild(make("div", { hidden: "" }));
-  const caption = root.appendChild(make("div", { class: "g1v-note" }));
+  const caption = root.appendChild(make("div", { class: "g1v-note", style: "margin-top: 8px" }));
   const twin = root.appendChild(make("div", { class: "g1v-hidden" })).appendChild(make("table"));
 
   let [p, theme] = [null, null]; // payload, colours
