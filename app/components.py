@@ -4,24 +4,37 @@ import inspect
 from collections.abc import Callable
 
 import numpy as np
+import state
 import streamlit as st
 
 from gpt1viz.explain import Explanation
 from gpt1viz.text import prose, t
 from gpt1viz.views import attention_grid_payload, source, token_strip_payload
 
+STYLE = """<style>
+.stMainBlockContainer { max-width: 1180px; padding: 24px 24px 32px }
+.stSidebar hr { margin: 8px 0 }
+</style>"""
 KINDS = ("probability", "surprisal", "entropy", "rank", "attention")
 
 _grid = st.components.v2.component("attention_grid", js=source("attention_grid", "streamlit"))
 _strip = st.components.v2.component("token_strip", js=source("token_strip", "streamlit"))
+# Streamlit binds a select box to its label, not to its id, so language, model and text are put into the link here.
 _link = st.components.v2.component(
     "copy_link",
     html="<button type='button'></button>",
     css="""button { font: inherit; font-size: 14px; color: var(--st-link-color); background: none; cursor: pointer;
-        border: 1px solid var(--st-border-color); border-radius: 4px; padding: 4px 12px; min-height: 32px }""",
+        border: 1px solid var(--st-border-color); border-radius: 4px; padding: 4px 12px; min-height: 32px;
+        white-space: nowrap }""",
     js="""
 export default function ({ data, parentElement }) {
   document.documentElement.lang = data.lang;
+  const url = new URL(window.location.href);
+  for (const [name, value] of Object.entries(data.link)) {
+    if (value === null) url.searchParams.delete(name);
+    else url.searchParams.set(name, value);
+  }
+  window.history.replaceState(window.history.state, "", url);
   const button = parentElement.querySelector("button");
   button.textContent = data.label;
   button.onclick = async () => {
@@ -39,12 +52,14 @@ export default function ({ data, parentElement }) {
 
 def header(name: str, lang: str) -> None:
     """Title, the page's question, Copy link; `name` is the key of the page's strings."""
-    title, link = st.columns([6, 1], vertical_alignment="bottom")
+    st.html(STYLE)
+    title, link = st.columns([5, 1], vertical_alignment="center")
     title.title(t(f"app.{name}", lang), anchor=False)
     title.caption(t(f"app.{name.removesuffix('_token')}_question", lang))
     words = {"label": "copy_link", "copied": "copied", "failed": "copy_failed"}
     with link:
-        _link(data={"lang": "zh-CN" if lang == "zh" else "en"} | {k: t(f"app.{v}", lang) for k, v in words.items()})
+        data = {"lang": "zh-CN" if lang == "zh" else "en", "link": state.link()}
+        _link(data=data | {k: t(f"app.{v}", lang) for k, v in words.items()}, key="link")
 
 
 def token_strip(
@@ -66,7 +81,6 @@ def token_strip(
         attention=weights,
         lang=lang,
         n_typed=explanation.n_typed,
-        **options,
     )
     _strip(data=payload, key="strip", on_pick_change=_focus_picked)
 
@@ -116,14 +130,20 @@ def _cell_picked() -> None:
     st.session_state.locked = pick.get("query") is not None
 
 
-def colour_by(lang: str, default: str) -> str:
-    """What colours the token strip."""
-    return st.selectbox(
+def chosen_colour(default: str) -> str:
+    """What colours the token strip, before its box is drawn."""
+    return st.session_state.get(f"by_{default}", default)
+
+
+def colour_by(lang: str, default: str) -> None:
+    """The box that says what colours the token strip."""
+    st.selectbox(
         t("app.colour_by", lang),
         KINDS,
         index=KINDS.index(default),
         format_func=lambda kind: t(f"app.by_{kind}", lang),
         key=f"by_{default}",
+        width=180,
     )
 
 

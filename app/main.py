@@ -7,7 +7,7 @@ import streamlit as st
 
 from gpt1viz.text import t
 
-st.set_page_config(page_title="GPT-1", layout="wide", initial_sidebar_state="expanded")
+st.set_page_config(page_title="GPT-1", layout="wide", initial_sidebar_state=240)
 lang = state.choose_language()
 st.set_page_config(page_title=t("app.title", lang))
 views = Path(__file__).parent / "views"

@@ -22,7 +22,8 @@ def page(body: str, dark: bool) -> str:
 
 
 _CSS = f"""
-.g1 {{ color: var(--ink); font-size: 14px; line-height: 1.5; display: flex; flex-wrap: wrap; gap: 8px 32px }}
+.g1 {{ color: var(--ink); font-size: 14px; line-height: 1.5; display: flex; flex-wrap: wrap; align-items: flex-start;
+  gap: 8px 48px }}
 .g1 table {{ border-collapse: collapse; margin: 0 }}
 .g1 th, .g1 td {{ padding: 2px 10px 2px 0; text-align: right; border: 0; white-space: nowrap }}
 .g1 th {{ color: var(--secondary); font-weight: 400 }}
@@ -32,8 +33,7 @@ _CSS = f"""
 .g1 .q {{ color: var(--query) }} .g1 .k {{ color: var(--key) }} .g1 .v {{ color: var(--value) }}
 .g1 .w {{ color: var(--attention); font-weight: 600 }}
 .g1 s {{ color: var(--secondary) }}
-.g1 td.bar {{ min-width: 110px; background: linear-gradient(var(--fill), var(--fill)) no-repeat left center;
-  padding-left: 6px }}
+.g1 td.bar {{ min-width: 124px; background: linear-gradient(var(--fill), var(--fill)) no-repeat left center }}
 """
 
 
@@ -66,10 +66,11 @@ def agreeing(
 
 
 def significant(x: float, digits: int) -> str:
-    """So many digits after the first one that is not zero; a true minus."""
-    return np.format_float_positional(x, precision=digits + 1, unique=False, fractional=False, trim="k").replace(
-        "-", MINUS
-    )
+    """So many significant digits, in powers of ten below 0.0001; a true minus."""
+    if x and abs(x) < 1e-4:
+        mantissa, _, power = f"{x:.{digits - 1}e}".partition("e")
+        return f"{mantissa}e{int(power)}".replace("-", MINUS)
+    return np.format_float_positional(x, precision=digits, unique=False, fractional=False, trim="k").replace("-", MINUS)
 
 
 def cell_table(cell: Cell, query: str, key: str, d_head: int, lang: str) -> str:
@@ -104,13 +105,13 @@ def _chain(cell: Cell, d_head: int, lang: str) -> str:
     if cell.scale == 1:
         row(t("app.cell_no_scale", lang), "", signed(cell.score, 3))
     else:
-        (total, by), score = agreeing(lambda a, b: a / b, [cell.total, root], cell.score, significant)
+        (total, by), score = agreeing(lambda a, b: a / b, [cell.total, root], cell.score, significant, 4)
         row(t("app.cell_scale", lang, d=d_head), f"{total} ÷ {by}", score)
     row(t("app.cell_mask", lang), "", t("app.cell_masked" if cell.masked else "app.cell_seen", lang))
     if cell.masked:
         row(t("app.cell_exp", lang), f"exp({MINUS}1000000000)", "0")
     else:
-        (score,), exp = agreeing(np.exp, [cell.score], cell.exp, significant)
+        (score,), exp = agreeing(np.exp, [cell.score], cell.exp, significant, 4)
         row(t("app.cell_exp", lang), f"exp({score})", exp)
     (exp, total), weight = agreeing(lambda a, b: a / b, [cell.exp, cell.row_sum], cell.weight, significant)
     exp = "0" if cell.masked else exp
@@ -151,11 +152,11 @@ def stages(tokens: Sequence[str], rows: Sequence[dict], others: dict, lang: str)
         body += (
             f"<tr><td class='t'>{name}</td><td>{numbers.score(row['logit'])}</td>"
             f"<td>{numbers.score(row['tempered'])}</td><td>{numbers.percent(row['before'])}</td>"
-            f"<td>{t(f'app.{row["kept"]}', lang)}</td>{_bar(row['after'])}"
+            f"<td>{t('app.' + row['kept'], lang)}</td>{_bar(row['after'])}"
             f"<td>{row['low']:.3f}–{row['high']:.3f}</td></tr>"
         )
     body += (
-        f"<tr class='sum'><td class='t'>{t('app.others', lang, n=f'{others["n"]:,}')}</td><td></td><td></td>"
+        f"<tr class='sum'><td class='t'>{t('app.others', lang, n=format(others['n'], ','))}</td><td></td><td></td>"
         f"<td>{numbers.percent(others['before'])}</td><td></td>{_bar(others['after'])}"
         f"<td>{others['low']:.3f}–1</td></tr>"
     )
@@ -164,4 +165,4 @@ def stages(tokens: Sequence[str], rows: Sequence[dict], others: dict, lang: str)
 
 def _bar(p: float) -> str:
     """A probability as text over a bar of that length (linear)."""
-    return f"<td class='bar' style='background-size:{100 * float(p):.2f}% 80%'>{numbers.percent(float(p))}</td>"
+    return f"<td class='bar' style='background-size:{64 * float(p):.1f}px 80%'>{numbers.percent(float(p))}</td>"

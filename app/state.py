@@ -1,4 +1,4 @@
-"""What the pages share: language, model, text and focus. Widgets bound to the query string, so a link reopens a view."""
+"""What the pages share: language, model, text, focus. Widgets are bound to the query string: a link reopens a view."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,44 +34,43 @@ class Study:
 
 def choose_language() -> str:
     """The sidebar's language box; "en" or "zh"."""
-    lang = st.session_state.get("lang") or st.query_params.get("lang", "en")
-    lang = lang if lang in LANGUAGES else "en"
-    return st.sidebar.selectbox(
-        t("app.language", lang), [*LANGUAGES], format_func=LANGUAGES.__getitem__, key="lang", bind="query-params"
-    )
+    asked = st.query_params.get("lang")
+    st.session_state.setdefault("lang", asked if asked in LANGUAGES else "en")
+    label = t("app.language", st.session_state.lang)
+    return st.sidebar.selectbox(label, [*LANGUAGES], format_func=LANGUAGES.__getitem__, key="lang")
 
 
 def choose_model() -> None:
-    """The sidebar's model box with the model's card; the choice is read back by `study`."""
+    """The sidebar's model box with the model's card; `study` reads the choice."""
     lang = st.session_state.lang
     entries = {entry.id: entry for entry in checkpoints.available()}
-    wanted = st.query_params.get("model", BUNDLED)
-    if wanted not in entries:
-        st.warning(t("app.model_missing", lang, model=wanted, other=BUNDLED))
+    asked = st.session_state.setdefault("model", st.query_params.get("model", BUNDLED))
+    if asked not in entries:
+        st.warning(t("app.model_missing", lang, model=asked[:60], other=BUNDLED))
+        st.session_state.model = BUNDLED
     with st.sidebar:
-        chosen = st.selectbox(
-            t("app.model", lang), [*entries], format_func=lambda i: entries[i].name, key="model", bind="query-params"
-        )
+        chosen = st.selectbox(t("app.model", lang), [*entries], format_func=lambda i: entries[i].name, key="model")
         try:
             config = load(chosen, lang).model.config
-            st.session_state.last_good_model = chosen
         except GPT1VizError as error:
-            chosen = st.session_state.get("last_good_model", BUNDLED)
-            st.error(t("app.cannot_load", lang, fault=error.message(lang) + " ", model=chosen))
+            chosen = st.session_state.get("usable_model", BUNDLED)
+            st.error(t("app.cannot_load", lang, fault=error.message(lang) + " ", model=entries[chosen].name))
             config = load(chosen, lang).model.config
         st.session_state.usable_model = chosen
-        st.caption(
-            t(
-                "app.model_card",
-                lang,
-                n=f"{config.n_params:,}",
-                layers=config.n_layer,
-                heads=config.n_head,
-                n_ctx=config.n_ctx,
-            )
-        )
+        shape = {"layers": config.n_layer, "heads": config.n_head, "n_ctx": config.n_ctx}
+        st.caption(t("app.model_card", lang, n=f"{config.n_params:,}", **shape))
         if "openai-gpt" not in entries:
             st.caption(t("app.model_get", lang))
+
+
+def link() -> dict[str, str | None]:
+    """What the link says beside the bound widgets; None takes a name out of it."""
+    text = st.session_state.get("text", "")
+    return {
+        "lang": st.session_state.lang,
+        "model": st.session_state.usable_model,
+        "text": text if len(text) <= LINK_CHARACTERS else None,
+    }
 
 
 def load(model_id: str, lang: str) -> Loaded:
@@ -144,28 +143,28 @@ def index(name: str, n: int, default: int) -> int:
 
 def index_box(name: str, label: str, n: int, on_change=None) -> int:
     """A number box for an index that `index` has settled."""
-    return st.number_input(label, 0, n - 1, step=1, key=name, bind="query-params", on_change=on_change or "rerun")
+    return st.number_input(
+        label, 0, n - 1, step=1, key=name, bind="query-params", on_change=on_change or "rerun", width=112
+    )
 
 
 def _text_box(lang: str) -> str:
     examples = strings("examples", "en")
     if "text" not in st.session_state:
         st.session_state.text = st.query_params.get("text", examples["rabbit"])[:MOST_CHARACTERS]
-    box, lines, more = st.columns([12, 1, 2], vertical_alignment="bottom", gap="small")
     many = st.session_state.get("many_lines", False) or "\n" in st.session_state.text
-    short = len(st.session_state.text) <= LINK_CHARACTERS
-    settings = {"key": "text", "max_chars": MOST_CHARACTERS, "bind": "query-params" if short else None}
-    with box:
+    settings = {"key": "text", "max_chars": MOST_CHARACTERS, "persist_state": "session"}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         if many:
-            text = st.text_area(t("app.text", lang), height=104, persist_state="session", **settings)
+            text = st.text_area(t("app.text", lang), height=104, **settings)
         else:
-            text = st.text_input(t("app.text", lang), live="300ms", persist_state="session", **settings)
-    lines.button(t("app.lines", lang), help=t("app.lines_help", lang), on_click=_toggle_lines, args=(many, text))
-    with more.popover(t("app.examples", lang)):
-        for name, example in examples.items():
-            gloss = strings("examples", lang)[name]
-            words = example if lang == "en" else f"{example}  \n{gloss}"
-            st.button(plain(words), key=f"example_{name}", on_click=_use, args=(example,), type="tertiary")
+            text = st.text_input(t("app.text", lang), live="300ms", **settings)
+        st.button(t("app.lines", lang), help=t("app.lines_help", lang), on_click=_toggle_lines, args=(many, text))
+        with st.popover(t("app.examples", lang), width="content"):
+            for name, example in examples.items():
+                gloss = strings("examples", lang)[name]
+                words = example if lang == "en" else f"{example}  \n{gloss}"
+                st.button(plain(words), key=f"example_{name}", on_click=_use, args=(example,), type="tertiary")
     return text
 
 

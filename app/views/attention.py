@@ -1,7 +1,6 @@
 """Attention: every head at a glance, one head at each stage, one weight as arithmetic."""
 
 import components
-import numpy as np
 import panels
 import state
 import streamlit as st
@@ -21,8 +20,8 @@ if study is None:
 
 plain, model = study.explanation, study.loaded.model
 config, n = model.config, len(plain.tokens)
-layer = state.index("layer", config.n_layer, 0)
-head = state.index("head", config.n_head, 0)
+layer = state.index("layer", config.n_layer, config.n_layer // 2)
+head = state.index("head", config.n_head, config.n_head - 1)
 lifted = st.session_state.get("lifted", st.query_params.get("lifted") == "true")
 shown = state.lifted(study) if lifted else plain
 weights = shown.weights[layer, head]  # (T, S)
@@ -38,28 +37,21 @@ def lock() -> None:
     st.session_state.locked = True
 
 
-by = st.session_state.get("by_probability", "probability")
-components.token_strip(plain, lang, by, study.focus, weights)
-boxes = st.columns([2, 1, 1, 1, 1, 1.4], vertical_alignment="bottom", gap="small")
-with boxes[0]:
+components.token_strip(plain, lang, components.chosen_colour("probability"), study.focus, weights)
+with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     components.colour_by(lang, "probability")
-with boxes[1]:
     state.index_box("layer", t("app.layer", lang), config.n_layer)
-with boxes[2]:
     state.index_box("head", t("app.head", lang), config.n_head)
-with boxes[3]:
     state.index_box("pos", t("app.position", lang), n)
-with boxes[4]:
     state.index_box("key", t("app.key", lang), n, on_change=lock)
-with boxes[5]:
     st.toggle(t("app.lift_mask", lang), key="lifted", bind="query-params", help=t("app.lift_mask_help", lang))
 
 components.attention_grid(shown, lang, layer, head, (study.focus, key))
 
 names = [state.token_text(study, i) for i in range(n)]
 vocabulary = study.loaded.tokenizer
-here = f"{names[study.focus]} ({study.focus})"
-there = f"{names[key]} ({key})"
+here = f"“{names[study.focus]}” ({study.focus})"
+there = f"“{names[key]}” ({key})"
 if lifted:
     st.warning(t("app.mask_off", lang))
     if study.focus == n - 1:

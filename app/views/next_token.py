@@ -7,13 +7,14 @@ import state
 import streamlit as st
 import torch
 
-from gpt1viz.figures import surprisal, unit_bar
+from gpt1viz.figures import next_tokens, numbers, surprisal, unit_bar
 from gpt1viz.generate import Step, generate
 from gpt1viz.sampling import Distribution, Sampling, distribution
 from gpt1viz.text import t
 
 SHOWN = 8  # tokens in the columns
-MOST_STEPS = 400  # of one writing session
+MOST_STEPS = 200  # of one writing session
+MOST_SEED = 999_999
 
 lang = st.session_state.lang
 components.header("next_token", lang)
@@ -22,8 +23,10 @@ if study is None:
     st.stop()
 
 plain, (model, tokenizer, *_) = study.explanation, study.loaded
-by = st.session_state.get("by_surprisal", "surprisal")
-components.token_strip(plain, lang, by, study.focus, None)
+components.token_strip(plain, lang, components.chosen_colour("surprisal"), study.focus, None)
+with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    components.colour_by(lang, "surprisal")
+    state.index_box("pos", t("app.position", lang), len(plain.tokens))
 
 key = (study.model_id, study.stamp, plain.text)
 if st.session_state.get("written_for") != key:
@@ -32,19 +35,20 @@ steps: list[Step] = st.session_state.steps
 start = [int(i) for i in plain.ids] if plain.n_typed == len(plain.tokens) else tokenizer.encode(plain.text)
 ids = list(steps[-1].ids) if steps else start
 
-st.subheader(t("app.draw", lang), anchor=False)
+st.subheader(t("app.distribution", lang), anchor=False)
 controls = st.columns(4, gap="medium", vertical_alignment="bottom")
-temperature = controls[0].slider(
-    t("app.temperature", lang), 0.1, 2.0, 1.0, 0.05, key="temperature", bind="query-params"
-)
-top_k = controls[1].slider(
-    t("app.top_k", lang), 0, 100, 0, key="top_k", bind="query-params", help=t("app.top_k_help", lang)
-)
-top_p = controls[2].slider(
-    t("app.top_p", lang), 0.05, 1.0, 1.0, 0.05, key="top_p", bind="query-params", help=t("app.top_p_help", lang)
-)
-with controls[3]:
-    greedy = st.toggle(t("app.greedy", lang), key="greedy", bind="query-params", help=t("app.greedy_help", lang))
+
+
+def setting(column, name: str, low, high, value, step, **options):
+    """A slider whose value the link carries."""
+    label = t(f"app.{name}", lang)
+    return column.slider(label, low, high, value, step, key=name, bind="query-params", **options)
+
+
+temperature = setting(controls[0], "temperature", 0.1, 2.0, 1.0, 0.05)
+top_k = setting(controls[1], "top_k", 0, 100, 0, 1, help=t("app.top_k_help", lang))
+top_p = setting(controls[2], "top_p", 0.05, 1.0, 1.0, 0.05, help=t("app.top_p_help", lang))
+greedy = controls[3].toggle(t("app.greedy", lang), key="greedy", bind="query-params", help=t("app.greedy_help", lang))
 sampling = Sampling(temperature, top_k or None, None if top_p == 1 else top_p, greedy)
 
 
@@ -82,9 +86,8 @@ def table(options: Distribution) -> str:
 
 def write_one(options: Distribution, u: float | None) -> None:
     token = int(options.ids[0 if u is None else options.pick(u)])
-    before, after = tokenizer.decode(ids), tokenizer.decode([*ids, token])
     window = max(0, len(ids) - model.config.n_ctx)
-    steps.append(Step(token, after[len(before) :], (*ids, token), window, logits, sampling, u))
+    steps.append(Step(token, (*ids, token), window, logits, sampling, u, tokenizer))
     st.session_state.step = None
 
 
@@ -112,13 +115,15 @@ def roll() -> None:
 
 logits = state.next_logits(study, tuple(ids[-model.config.n_ctx :]))
 options = distribution(logits, sampling)
-seed_box, roll_box, u_box = st.columns([1, 1, 3], gap="medium", vertical_alignment="bottom")
-seed = seed_box.number_input(t("app.seed", lang), 0, 999_999, 0, 1, key="seed", bind="query-params", disabled=greedy)
-roll_box.button(t("app.roll", lang), on_click=roll, disabled=greedy or seed == 999_999)
-turn = (key, len(steps), seed)
-if st.session_state.get("turn") != turn:
-    st.session_state.update(turn=turn, u=round(first_draw(seed + len(steps)), 3))
-u = u_box.slider(t("app.draw", lang), 0.0, 0.999, step=0.001, format="%.3f", key="u", disabled=greedy)
+with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+    seed = st.number_input(
+        t("app.seed", lang), 0, MOST_SEED, 0, 1, key="seed", bind="query-params", disabled=greedy, width=140
+    )
+    st.button(t("app.roll", lang), on_click=roll, disabled=greedy or seed == MOST_SEED)
+    turn = (key, len(steps), seed)
+    if st.session_state.get("turn") != turn:
+        st.session_state.update(turn=turn, u=round(first_draw(seed + len(steps)), 3))
+    u = st.slider(t("app.draw", lang), 0.0, 0.999, step=0.001, format="%.3f", key="u", disabled=greedy)
 chosen = 0 if greedy else options.pick(u)
 name = state.entries(tokenizer, [int(options.ids[chosen])])[0]
 
@@ -126,7 +131,7 @@ shown = int(min(len(options.ids), 40))
 st.plotly_chart(
     unit_bar(
         state.entries(tokenizer, options.ids[:shown].tolist()),
-        options.edges[:shown].numpy(),
+        options.edges.numpy(),
         None if greedy else u,
         lang=lang,
         dark=components.dark(),
@@ -135,8 +140,11 @@ st.plotly_chart(
     key="unit_bar",
     config={"displayModeBar": False},
 )
-said = t("app.takes", lang, token=name) if greedy else t("app.falls", lang, u=f"{u:.3f}", token=name)
-st.markdown(f"**{state.plain(said)}** {t('app.same_logits', lang)}")
+if greedy:
+    st.markdown(state.plain(t("app.takes", lang, token=name)))
+elif chosen >= shown:
+    st.markdown(state.plain(t("app.falls", lang, u=f"{u:.3f}", token=name)))
+st.caption(t("app.same_logits", lang))
 st.html(table(options))
 context = tokenizer.decode(ids[-6:])
 st.caption(t("app.columns_caption", lang, context=state.plain(f"… {context}" if len(ids) > 6 else context)))
@@ -144,19 +152,15 @@ components.look_for("next", lang)
 
 st.subheader(t("app.written", lang), anchor=False)
 writing = st.session_state.get("to_write", 0)
-buttons = st.columns(5, gap="small")
 full = len(steps) >= MOST_STEPS
-buttons[0].button(
-    t("app.write_one", lang),
-    type="primary",
-    on_click=write_one,
-    args=(options, None if greedy else u),
-    disabled=full or bool(writing),
-)
-buttons[1].button(t("app.write_many", lang), on_click=write_many, disabled=full or bool(writing))
-buttons[2].button(t("app.stop", lang), on_click=stop, disabled=not writing)
-buttons[3].button(t("app.undo", lang), on_click=undo, disabled=not steps)
-buttons[4].button(t("app.clear", lang), on_click=clear, disabled=not steps)
+with st.container(horizontal=True):
+    blocked = full or bool(writing)
+    choice = (options, None if greedy else u)
+    st.button(t("app.write_one", lang), type="primary", on_click=write_one, args=choice, disabled=blocked)
+    st.button(t("app.write_many", lang), on_click=write_many, disabled=blocked)
+    st.button(t("app.stop", lang), on_click=stop, disabled=not writing)
+    st.button(t("app.undo", lang), on_click=undo, disabled=not steps)
+    st.button(t("app.clear", lang), on_click=clear, disabled=not steps)
 
 page = st.empty()
 if writing:
@@ -164,7 +168,7 @@ if writing:
     for step in generate(model, tokenizer, ids, writing, seed=seed + len(steps), **settings):
         steps.append(step)
         st.session_state.to_write -= 1
-        page.markdown(state.plain(tokenizer.decode(step.ids)))
+        page.markdown(state.plain(step.text))
         if len(steps) >= MOST_STEPS:
             break
     st.session_state.to_write = 0
@@ -172,7 +176,7 @@ if writing:
 if not steps:
     page.caption(t("app.written_empty", lang))
 else:
-    page.markdown(state.plain(tokenizer.decode(steps[-1].ids)))
+    page.markdown(state.plain(steps[-1].text))
     if (window := steps[-1].window_start) > 0:
         st.caption(t("app.window_slid", lang, n_ctx=model.config.n_ctx, start=window))
     drawn = np.array([state.drawn_with(step) for step in steps], dtype=np.float32)
@@ -188,11 +192,29 @@ else:
         st.html(table(step.distribution()))
 
 st.subheader(t("app.surprisal_title", lang), anchor=False)
-components.colour_by(lang, "surprisal")
 st.plotly_chart(
     surprisal(plain.tokens, plain.surprisal, plain.entropy, lang=lang, dark=components.dark()),
     theme=None,
     key="surprisal",
 )
 st.caption(t("app.surprisal_caption", lang))
+st.markdown(f"**{t('app.expected_title', lang)}**")
+if study.focus == 0:
+    st.caption(t("app.expected_first", lang))
+else:
+    before = study.focus - 1
+    came = {"p": numbers.percent(float(plain.probability[study.focus])), "rank": int(plain.rank[study.focus])}
+    st.caption(t("app.expected_caption", lang, token=state.plain(state.token_text(study, study.focus)), **came))
+    st.plotly_chart(
+        next_tokens(
+            state.entries(tokenizer, plain.next_ids[before]),
+            plain.next_probability[before],
+            chosen=int(plain.rank[study.focus]) - 1,
+            lang=lang,
+            dark=components.dark(),
+        ),
+        theme=None,
+        key="expected",
+        config={"displayModeBar": False},
+    )
 components.show_code(lang, distribution, Distribution.pick, generate)
