@@ -70,10 +70,7 @@ def read_json(path: Path) -> dict:
     Raises:
         GPT1VizError: the file is missing, unreadable or no JSON object.
     """
-    try:
-        values = json.loads(_bytes(path))
-    except ValueError as fault:
-        raise GPT1VizError("checkpoint_json", path=path, fault=fault) from None
+    values = _json(path)
     if not isinstance(values, dict):
         raise GPT1VizError("checkpoint_json", path=path, fault=type(values).__name__)
     return values
@@ -204,12 +201,13 @@ def _read_huggingface(folder: Path, values: dict) -> Stored:
 def _read_release(folder: Path) -> Stored:
     """`params_shapes.json` says how to cut what the ten arrays hold, one after the other (train.py of 2018)."""
     path = folder / "params_shapes.json"
+    values = _json(path)
     try:
-        described = [tuple(shape) for shape in json.loads(_bytes(path))]
+        described = [tuple(shape) for shape in values]
         (n_ctx, n_embd), (n_vocab, _) = described[:2]
         config = GPT1Config(n_vocab=n_vocab, n_ctx=n_ctx, n_embd=n_embd, n_layer=(len(described) - 2) // 12)
-    except (TypeError, ValueError) as fault:
-        raise GPT1VizError("checkpoint_json", path=path, fault=fault) from None
+    except (TypeError, ValueError):
+        raise GPT1VizError("checkpoint_shapes", path=path) from None
     tokens, positions, *blocks = shapes(config)
     order = dict([positions, tokens, *blocks])
     if described != [(1, *shape[::-1]) if name.endswith(MATRICES) else shape for name, shape in order.items()]:
@@ -262,6 +260,15 @@ def _safetensors(path: Path) -> dict[str, Tensor]:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is no dict)
     except SafetensorError as fault:
         raise GPT1VizError("checkpoint_damaged", path=path, fault=fault) from None
+
+
+def _json(path: Path):
+    try:
+        return json.loads(_bytes(path))
+    except GPT1VizError:
+        raise
+    except (ValueError, RecursionError) as fault:
+        raise GPT1VizError("checkpoint_json", path=path, fault=fault) from None
 
 
 def _bytes(path: Path, n: int = -1) -> bytes:
