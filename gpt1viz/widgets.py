@@ -76,7 +76,7 @@ class TokenStrip(anywidget.AnyWidget):
         payload: the bytes that the view draws.
         picked: the last click: {focus}; `click` counts.
         by: "probability", "surprisal", "entropy", "rank" or "attention" (from the focus); may be set.
-        focus: the token in focus; may be set.
+        position: the token in focus; may be set.
         head: (layer, head) whose attention is shown; may be set.
         window: first position of the 128 tokens in brackets, or None: no brackets; may be set.
     """
@@ -85,26 +85,26 @@ class TokenStrip(anywidget.AnyWidget):
     payload = traitlets.Bytes().tag(sync=True)
     picked = traitlets.Dict().tag(sync=True)
     by = traitlets.Enum(KINDS, "surprisal")
-    focus = traitlets.Int()
+    position = traitlets.Int()
     head = traitlets.Tuple(traitlets.Int(), traitlets.Int(), default_value=(0, 0))
     window = traitlets.Int(allow_none=True, default_value=None)
 
     def __init__(self, explanation: Explanation, by: str = "surprisal", lang: str = "en"):
-        super().__init__(by=by, focus=len(explanation.tokens) - 1)
+        super().__init__(by=by, position=len(explanation.tokens) - 1)
         self._explanation, self._lang = explanation, lang
         self._refresh()
-        self.observe(self._refresh, ["by", "focus", "head", "window"])
+        self.observe(self._refresh, ["by", "position", "head", "window"])
         self.observe(self._on_pick, "picked")
 
     def _refresh(self, _change=None):
         x = self._explanation
         attention = x.weights[self.head]  # T S
-        shown = None if self.window is None else shown_window(len(x.tokens), self.focus, self.window)
+        shown = None if self.window is None else shown_window(len(x.tokens), self.position, self.window)
         self.payload = token_strip_payload(
             x.tokens,
-            attention[self.focus] if self.by == "attention" else np.asarray(getattr(x, self.by)),
+            attention[self.position] if self.by == "attention" else np.asarray(getattr(x, self.by)),
             kind=self.by,
-            focus=self.focus,
+            focus=self.position,
             attention=attention,
             lang=self._lang,
             n_typed=x.n_typed,
@@ -113,7 +113,7 @@ class TokenStrip(anywidget.AnyWidget):
 
     def _on_pick(self, change):
         if change["new"]:
-            self.focus = change["new"]["focus"]
+            self.position = change["new"]["focus"]
 
 
 def attention_grid(explanation: Explanation, layer: int = 0, head: int = 0, lang: str = "en") -> AttentionGrid:
@@ -136,7 +136,7 @@ def explore(explanation: Explanation, lang: str = "en") -> ipywidgets.VBox:
     traitlets.dlink((grid, "head"), (strip, "head"))
     n = len(explanation.tokens)
     if n > WINDOW:
-        traitlets.dlink((strip, "focus"), (grid, "window"), lambda focus: shown_window(n, focus).start)
+        traitlets.dlink((strip, "position"), (grid, "window"), lambda position: shown_window(n, position).start)
         traitlets.dlink((grid, "window"), (strip, "window"))
     return ipywidgets.VBox([by, strip, grid])
 
