@@ -1,0 +1,1 @@
+"""Text and tasks to train on."""

@@ -1,0 +1,75 @@
+"""Text from files and folders: .txt, .md and .jsonl, plain or gzipped, as a stream of documents."""
+
+import gzip
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from ..errors import GPT1VizError
+
+KINDS = (".txt", ".md", ".jsonl")
+
+
+def find_files(paths: Iterable[str | Path]) -> list[Path]:
+    """The text files that these files and folders (with all below them) hold, in order of name.
+
+    Raises:
+        GPT1VizError: a path that is not there, a file of another kind named directly, or nothing to read.
+    """
+    found = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            found += sorted(p for p in path.rglob("*") if p.is_file() and _kind(p) in KINDS)
+        elif not path.exists():
+            raise GPT1VizError("text_missing", path=path)
+        elif _kind(path) not in KINDS:
+            raise GPT1VizError("text_kind", path=path, kinds=", ".join(KINDS))
+        else:
+            found.append(path)
+    if not found:
+        raise GPT1VizError("text_none", paths=", ".join(map(str, paths)), kinds=", ".join(KINDS))
+    return found
+
+
+def read_documents(path: Path) -> Iterator[Iterator[str]]:
+    """The documents of one file, each as a stream of its lines: a whole .txt or .md file, or a row of .jsonl.
+
+    Raises:
+        GPT1VizError: text that is not UTF-8, binary data, a row without "text"; it names file and line.
+    """
+    if _kind(path) != ".jsonl":
+        yield (line.rstrip("\r\n") for _, line in _lines(path))
+        return
+    for number, line in _lines(path):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except ValueError:
+            raise GPT1VizError("text_json", path=path, line=number) from None
+        if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+            raise GPT1VizError("text_field", path=path, line=number)
+        yield iter(row["text"].splitlines())
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    number = 0
+    try:
+        with _open(path) as file:
+            for number, raw in enumerate(file, 1):
+                if b"\0" in raw:
+                    raise GPT1VizError("text_binary", path=path, line=number)
+                yield number, raw.decode("utf-8-sig" if number == 1 else "utf-8")
+    except UnicodeDecodeError:
+        raise GPT1VizError("text_encoding", path=path, line=number) from None
+    except (OSError, EOFError) as fault:
+        raise GPT1VizError("text_unreadable", path=path, fault=fault) from None
+
+
+def _open(path: Path) -> IO[bytes]:
+    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+
+
+def _kind(path: Path) -> str:
+    return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
