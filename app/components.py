@@ -9,13 +9,13 @@ import streamlit as st
 
 from gpt1viz.explain import Explanation
 from gpt1viz.text import prose, t
-from gpt1viz.views import attention_grid_payload, source, token_strip_payload
+from gpt1viz.views import attention_grid_payload, shown_window, source, token_strip_payload
+from gpt1viz.views.payload import KINDS, WINDOW
 
 STYLE = """<style>
 .stMainBlockContainer { max-width: 1180px; padding: 24px 24px 32px }
 .stSidebar hr { margin: 8px 0 }
 </style>"""
-KINDS = ("probability", "surprisal", "entropy", "rank", "attention")
 
 _grid = st.components.v2.component("attention_grid", js=source("attention_grid", "streamlit"))
 _strip = st.components.v2.component("token_strip", js=source("token_strip", "streamlit"))
@@ -62,12 +62,13 @@ def header(name: str, lang: str) -> None:
         _link(data=data | {k: t(f"app.{v}", lang) for k, v in words.items()}, key="link")
 
 
-def token_strip(
-    explanation: Explanation, lang: str, by: str, focus: int, weights: np.ndarray | None, **options
-) -> None:
+def token_strip(explanation: Explanation, lang: str, by: str, focus: int, weights: np.ndarray | None = None) -> None:
     """The text as chips coloured by `by`; a click moves the focus. `weights` (T, S) show where the focus looks."""
-    if by == "attention":
-        assert weights is not None
+    n, shown = len(explanation.tokens), None
+    if weights is not None and n > WINDOW:
+        part = shown_window(n, focus, st.session_state.get("window"))
+        shown = (part.start, part.stop)
+    if weights is not None and by == "attention":
         values = weights[focus]
     else:
         values = getattr(explanation, by).astype(np.float32)
@@ -81,6 +82,7 @@ def token_strip(
         attention=weights,
         lang=lang,
         n_typed=explanation.n_typed,
+        window=shown,
     )
     _strip(data=payload, key="strip", on_pick_change=_focus_picked)
 
@@ -102,6 +104,7 @@ def attention_grid(explanation: Explanation, lang: str, layer: int, head: int, c
         raw_scores=explanation.products(layer, head),
         causal=explanation.causal,
         lang=lang,
+        window=st.session_state.get("window"),
     )
     _grid(data=payload, key="grid", on_pick_change=_cell_picked)
 
@@ -110,6 +113,7 @@ def _focus_picked() -> None:
     pick = st.session_state.strip.pick
     if pick and pick.get("focus") is not None:
         st.session_state.pos = int(pick["focus"])
+        st.session_state.window = None
         st.session_state.locked = False
 
 
@@ -128,6 +132,7 @@ def _cell_picked() -> None:
     if pick.get("query") is not None:
         st.session_state.pos, st.session_state.key = int(pick["query"]), int(pick["key"])
     st.session_state.locked = pick.get("query") is not None
+    st.session_state.window = pick.get("window")
 
 
 def chosen_colour(default: str) -> str:
@@ -135,12 +140,12 @@ def chosen_colour(default: str) -> str:
     return st.session_state.get(f"by_{default}", default)
 
 
-def colour_by(lang: str, default: str) -> None:
+def colour_by(lang: str, default: str, kinds: tuple[str, ...] = KINDS) -> None:
     """The box that says what colours the token strip."""
     st.selectbox(
         t("app.colour_by", lang),
-        KINDS,
-        index=KINDS.index(default),
+        kinds,
+        index=kinds.index(default),
         format_func=lambda kind: t(f"app.by_{kind}", lang),
         key=f"by_{default}",
         width=180,

@@ -123,7 +123,7 @@ def study() -> Study | None:
     new = (model_id, text) != st.session_state.get("studied", (model_id, text))
     st.session_state.studied = (model_id, text)
     if new:
-        st.session_state.update(pos=n - 1, locked=False)
+        st.session_state.update(pos=n - 1, locked=False, window=None)
     return Study(lang, model_id, stamp, loaded, explanation, index("pos", n, n - 1))
 
 

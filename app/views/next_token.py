@@ -23,9 +23,9 @@ if study is None:
     st.stop()
 
 plain, (model, tokenizer, *_) = study.explanation, study.loaded
-components.token_strip(plain, lang, components.chosen_colour("surprisal"), study.focus, None)
+components.token_strip(plain, lang, components.chosen_colour("surprisal"), study.focus)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-    components.colour_by(lang, "surprisal")
+    components.colour_by(lang, "surprisal", components.KINDS[:-1])
     state.index_box("pos", t("app.position", lang), len(plain.tokens))
 
 key = (study.model_id, study.stamp, plain.text)
