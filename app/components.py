@@ -81,7 +81,6 @@ def token_strip(explanation: Explanation, lang: str, by: str, focus: int, weight
         focus=focus,
         attention=weights,
         lang=lang,
-        n_typed=explanation.n_typed,
         window=shown,
     )
     _strip(data=payload, key="strip", on_pick_change=_focus_picked)

@@ -66,11 +66,12 @@ def agreeing(
 
 
 def significant(x: float, digits: int) -> str:
-    """So many significant digits, in powers of ten below 0.0001; a true minus."""
-    if x and abs(x) < 1e-4:
+    """So many significant digits, in powers of ten below 0.0001 and from a million on; a true minus."""
+    if x and not 1e-4 <= abs(x) < 1e6:
         mantissa, _, power = f"{x:.{digits - 1}e}".partition("e")
         return f"{mantissa}e{int(power)}".replace("-", MINUS)
-    return np.format_float_positional(x, precision=digits, unique=False, fractional=False, trim="k").replace("-", MINUS)
+    text = np.format_float_positional(x, precision=digits, unique=False, fractional=False, trim="k")
+    return text.rstrip(".").replace("-", MINUS)
 
 
 def cell_table(cell: Cell, query: str, key: str, d_head: int, lang: str) -> str:
