@@ -16,6 +16,7 @@ from typing import NamedTuple
 NEWLINE = "\n"
 UNKNOWN = "<unk>"
 _LONGEST_CHUNK = 1_000  # characters; a longer run without a blank is split in pieces of this size
+_LONGEST_SUFFIX = 8  # characters, full stops aside
 _LONGEST_LINE = 1_000_000  # characters; ftfy repairs no encoding in longer lines
 _SEARCH = 40  # characters searched for the place where typed and repaired text agree again
 _AGREE = 3  # characters in a row that count as agreement
@@ -25,6 +26,7 @@ _AGREE = 3  # characters in a row that count as agreement
 # ftfy changes nothing in plain ASCII without entities and control characters, and curly quotes only to straight ones.
 _NEEDS_FTFY = re.compile(r"[^\t\n\f\x20-\x25\x27-\x7e‘’“”–—…]")
 _DROPPED_IN_2018 = re.compile("[\U0001d173-\U0001d17a\U000e0000-\U000e007f]")
+_ENDLESS_MARKS = re.compile("[\u0300-\u036f]{1000}")  # putting these in order would take quadratic time
 _REPLACEMENTS = {"—": "-", "–": "-", "―": "-", "…": "...", "´": "'"}
 _PUNCTUATION_RUN = re.compile(r'([-~!";?+,)(/*\[\]}{|_])\1*')
 
@@ -56,10 +58,15 @@ def _fixed_lines(text: str) -> Iterator[tuple[int, int, str]]:
         markup = _first_markup(text) if markup is None else markup
         start = text.rfind("\n", done, found.start()) + 1 or done
         end = text.find("\n", found.start()) + 1 or len(text)
-        repair = end - start <= _LONGEST_LINE
-        config = ftfy.TextFixerConfig(unescape_html=start < markup, fix_encoding=repair, explain=False)
+        line = _DROPPED_IN_2018.sub("", text[start:end])
+        config = ftfy.TextFixerConfig(
+            unescape_html=start < markup,
+            fix_encoding=len(line) <= _LONGEST_LINE,
+            normalization=None if _ENDLESS_MARKS.search(line) else "NFC",
+            explain=False,
+        )
         yield done, start, _uncurl(text[done:start])
-        yield start, end, ftfy.fix_text_segment(_DROPPED_IN_2018.sub("", text[start:end]), config)
+        yield start, end, ftfy.fix_text_segment(line, config)
         done = end
     yield done, len(text), _uncurl(text[done:])
 
@@ -201,15 +208,14 @@ def _rules() -> _Rules:
     exceptions["May."] = ("May.",)
 
     lower, upper = _letters()
-    punctuation = [piece for piece in char_classes.LIST_PUNCT if piece != "۔"]
-    common = [*punctuation, r"\.\.+", "…"]
-    icon = f"[{char_classes.ICONS}]"
-    currency = [r"\$", "£", "€", "¥", "฿", r"US\$", r"C\$", r"A\$", "₽", "﷼"]
-    prefixes = ["§", "%", "=", r"\+", *common, "``", f"[{_QUOTES}]", *currency, icon]
-    suffixes = [*common, "''", "``", "‘‘", "’’", f"[{_QUOTES}]", icon, "['’][sS]"]
-    suffixes += [r"(?<=[0-9])\+", r"(?<=°[FfCcKk])\.", f"(?<=[0-9])(?:{'|'.join(currency)}|{char_classes.UNITS})"]
-    suffixes += [rf"(?<=[0-9{lower}%²)\]+(?:|\-{_QUOTES}])\.", rf"(?<=[{upper}][{upper}])\."]
-    infixes = [r"\.\.+", "…", icon, r"(?<=[0-9])\^(?=[0-9])"]
+    marks = (
+        "".join(piece for piece in char_classes.LIST_PUNCT if piece not in ("۔", "……")) + _QUOTES + char_classes.ICONS
+    )
+    currency = r"US\$|C\$|A\$|[$£€¥฿₽﷼]"
+    prefixes = [r"\.\.+", "``", f"[§%=+{marks}]", currency]
+    suffixes = [r"\.\.+", "''|``|‘‘|’’|['’][sS]", f"[{marks}]", f"(?<=[0-9])(?:\\+|{currency}|{char_classes.UNITS})"]
+    suffixes += [r"(?<=°[FfCcKk])\.", rf"(?<=[0-9{lower}%²)\]+(?:|\-{_QUOTES}])\.", rf"(?<=[{upper}][{upper}])\."]
+    infixes = [r"\.\.+", f"[…{char_classes.ICONS}]", r"(?<=[0-9])\^(?=[0-9])"]
     infixes += [rf"(?<=[{lower}])\.(?=[{upper}])", rf"(?<=[{lower}{upper}])[:<>=](?=[{lower}{upper}])"]
     return _Rules(
         exceptions,
@@ -250,7 +256,7 @@ def _split_affixes(rest: str) -> tuple[list[str], str, list[str]]:
         if n_before and rest[n_before:] in exceptions:
             before.append(rest[:n_before])
             return before, rest[n_before:], after
-        found = suffix.search(rest)
+        found = suffix.search(rest, max(0, len(rest.rstrip(".")) - _LONGEST_SUFFIX))
         cut = found.start() if found else len(rest)
         if found and rest[:cut] in exceptions:
             after.append(rest[cut:])
@@ -293,7 +299,7 @@ def join(words_: Iterable[str]) -> str:
     lines: list[list[list[str]]] = [[]]  # lines of groups (no blank inside) of words
     previous, glue, quotes = "", False, {'"': False, "'": False}
     sequence = list(words_)
-    for word, following in zip(sequence, [*sequence[1:], NEWLINE], strict=True):
+    for word, following in zip(sequence, [*sequence[1:], NEWLINE], strict=False):
         if word == NEWLINE:
             lines.append([])
             previous, glue, quotes = "", False, {'"': False, "'": False}
@@ -328,6 +334,7 @@ def _known_capitals() -> dict[str, str]:
     return {chunk.lower(): chunk for chunk, parts in _rules().exceptions.items() if parts == (chunk,)}
 
 
+@lru_cache(maxsize=50_000)
 def _capitals(word: str) -> str:
     for form in (word, _known_capitals().get(word, word), word.upper()):
         if [part.lower() for part in split(form)] == [word]:
