@@ -4,6 +4,7 @@ import json
 import os
 import sys
 import unicodedata
+from itertools import takewhile
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +13,7 @@ import typer
 from .errors import GPT1VizError
 from .text import LANGUAGES, t
 
-UsageError = typer.BadParameter.__mro__[1]  # typer brings its own copy of click from 0.20 on, elsewhere than before
+UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # click's; where click is depends on typer's version
 HERE = Path(__file__).parent
 APPS = (HERE.parent / "app" / "main.py", HERE / "_app" / "main.py")  # a checkout's, then the wheel's
 
@@ -30,7 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     except GPT1VizError as fault:
         return _refuse(fault.message(lang))
     except UsageError as fault:
-        return _refuse(t("cli.usage", lang, fault=fault.format_message().rstrip(".")))
+        sentence = fault.format_message()  # pyright: ignore[reportAttributeAccessIssue]
+        return _refuse(t("cli.usage", lang, fault=sentence.rstrip(".")))
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
@@ -41,12 +43,13 @@ def main(arguments: list[str] | None = None) -> int:
 def build(lang: str) -> typer.Typer:
     """All commands, with their help in one language."""
     app = typer.Typer(help=t("cli.help", lang), add_completion=False, rich_markup_mode=None)
-    Model = Annotated[str, typer.Option("--model", "-m", help=t("cli.model", lang))]
-    Text = Annotated[str, typer.Argument(help=t("cli.text", lang))]
-    Json = Annotated[bool, typer.Option("--json", help=t("cli.json", lang))]
+    lang_ = typer.Option(lang, "--lang", metavar="|".join(LANGUAGES), help=t("cli.lang", lang))
+    model_ = typer.Option("storybook", "--model", "-m", help=t("cli.model", lang))
+    text_ = typer.Argument(help=t("cli.text", lang))
+    json_ = typer.Option(False, "--json", help=t("cli.json", lang))
 
     @app.callback()
-    def options(lang: Annotated[str, typer.Option("--lang", metavar="|".join(LANGUAGES), help=t("cli.lang", lang))] = lang):
+    def options(lang: str = lang_):
         """`main` has read it already: the help needs it."""
 
     @app.command("app", help=t("cli.app", lang))
@@ -54,17 +57,17 @@ def build(lang: str) -> typer.Typer:
         _app(port)
 
     @app.command(help=t("cli.info", lang))
-    def info(model: Annotated[str, typer.Argument(help=t("cli.model", lang))] = "storybook", as_json: Json = False):
+    def info(model: Annotated[str, typer.Argument(help=t("cli.model", lang))] = "storybook", as_json: bool = json_):
         from .checkpoints import load
 
         (_info_json if as_json else _info)(load(model), lang)
 
     @app.command(help=t("cli.explain", lang))
     def explain(
-        text: Text,
-        model: Model = "storybook",
+        text: str = text_,
+        model: str = model_,
         top: Annotated[int, typer.Option(min=1, help=t("cli.top", lang))] = 5,
-        as_json: Json = False,
+        as_json: bool = json_,
     ):
         text = _read(text)
         from .checkpoints import load
@@ -78,8 +81,8 @@ def build(lang: str) -> typer.Typer:
 
     @app.command(help=t("cli.generate", lang))
     def generate(
-        text: Text,
-        model: Model = "storybook",
+        text: str = text_,
+        model: str = model_,
         tokens: Annotated[int, typer.Option("--tokens", "-n", min=1, help=t("cli.tokens", lang))] = 40,
         temperature: Annotated[float, typer.Option(help=t("cli.temperature", lang))] = 1.0,
         top_k: Annotated[int | None, typer.Option(help=t("cli.top_k", lang))] = None,
@@ -92,15 +95,11 @@ def build(lang: str) -> typer.Typer:
         from .checkpoints import load
         from .generate import generate
 
-        loaded, slid = load(model), False
+        loaded = load(model)
         stop = ("\n",) if stop_at_newline else ()
         draw = {"temperature": temperature, "top_k": top_k, "top_p": top_p, "greedy": greedy, "seed": seed}
         steps = generate(loaded.model, loaded.tokenizer, text, tokens, stop=stop, **draw)
-        print(text, end="", flush=True)
-        for step in steps:
-            print(step.text, end="", flush=True)
-            slid = slid or step.window_start > 0
-        print()
+        slid = _stream(steps)
         if slid:
             print(t("cli.slid", lang, n_ctx=loaded.info.config.n_ctx), file=sys.stderr)
 
@@ -243,6 +242,20 @@ def _explain(seen, tokenizer, lang: str) -> None:
         own = numbers if at else ("–", "–", "–")
         rows.append((str(at), label, *own, "  ".join(f"{guess} {percent(p)}" for guess, p in guesses)))
     _table(rows, right=(0, 2, 3, 4))
+
+
+def _stream(steps) -> bool:
+    """Print the text as it grows, and return whether the window slid. The last token's word waits for the next token,
+    which may still change how it is written (`well -` becomes `well-known`)."""
+    text, printed, slid = "", 0, False
+    for step in steps:
+        same = (a == b for a, b in zip(text, step.text, strict=False))
+        settled = sum(takewhile(bool, same))
+        text, slid = step.text, slid or step.window_start > 0
+        print(text[printed:settled], end="", flush=True)
+        printed = max(printed, settled)
+    print(text[printed:])
+    return slid
 
 
 def _table(rows: list[tuple[str, ...]], right: tuple[int, ...]) -> None:

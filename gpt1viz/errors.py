@@ -8,7 +8,7 @@ class GPT1VizError(ValueError):
 
     Args:
         code: key in text/<lang>/errors.toml.
-        params: values that the sentence names.
+        params: values that the sentence names; another GPT1VizError is named by its own sentence.
     """
 
     def __init__(self, code: str, **params):
@@ -16,7 +16,8 @@ class GPT1VizError(ValueError):
         self.code, self.params = code, params
 
     def message(self, lang: str = "en") -> str:
-        return t(f"errors.{self.code}", lang, **self.params)
+        params = {name: v.message(lang) if isinstance(v, GPT1VizError) else v for name, v in self.params.items()}
+        return t(f"errors.{self.code}", lang, **params)
 
     def __str__(self) -> str:
         return self.message()

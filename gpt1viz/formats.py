@@ -6,7 +6,7 @@ until `fill`. Nothing is ever unpickled: a pickle can run code when it is opened
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -55,9 +55,9 @@ def read(folder: Path) -> Stored:
         values = read_json(path)
         found = values.get("format") or values.get("model_type")
         if found == OURS:
-            return _read_ours(folder, values)
+            return _read_ours(folder, _config(GPT1Config.from_dict, values, path))
         if found == "openai-gpt":
-            return _read_huggingface(folder, values)
+            return _read_huggingface(folder, _config(from_huggingface, values, path))
         raise GPT1VizError("checkpoint_foreign", path=path, found=found or values.get("architectures"))
     if (folder / "params_shapes.json").exists() or (folder / "params_0.npy").exists():
         return _read_release(folder)
@@ -144,22 +144,20 @@ def to_huggingface(model: GPT1) -> tuple[dict, dict[str, Tensor]]:
     return values, tensors
 
 
-def from_huggingface(values: dict, path: Path) -> GPT1Config:
-    """The configuration that a Hugging Face config.json describes.
+def from_huggingface(values: dict) -> GPT1Config:
+    """The configuration that a Hugging Face config.json describes; what it leaves out is as in GPT-1, there as here.
 
     Raises:
         GPT1VizError: values that no GPT-1 has.
     """
+    if (epsilon := values.get("layer_norm_epsilon", 1e-5)) != 1e-5:
+        raise GPT1VizError("checkpoint_epsilon", value=epsilon)
     config = {ours: values[theirs] for ours, theirs in HF_NAMES.items() if theirs in values}
-    config["afn"] = {"swish": "silu"}.get(values.get("afn", "gelu"), values.get("afn", "gelu"))
-    eps = values.get("layer_norm_epsilon", 1e-5)
-    if eps != 1e-5:
-        raise GPT1VizError("checkpoint_epsilon", path=path, value=eps)
-    config["n_special"] = values.get("n_special", 0)
-    config["n_vocab"] = values.get("vocab_size", 40478)
-    if isinstance(config["n_vocab"], int) and isinstance(config["n_special"], int):
-        config["n_vocab"] -= config["n_special"]
-    return GPT1Config(**config)
+    if config.get("afn") == "swish":
+        config["afn"] = "silu"
+    n_rows, n_special = values.get("vocab_size", GPT1Config.n_vocab), values.get("n_special", 0)
+    n_vocab = n_rows - n_special if isinstance(n_rows, int) and isinstance(n_special, int) else n_rows
+    return GPT1Config(**config, n_vocab=n_vocab, n_special=n_special)
 
 
 def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -172,8 +170,17 @@ def renamed(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     }
 
 
-def _read_ours(folder: Path, values: dict) -> Stored:
-    config, path, task, extra = GPT1Config.from_dict(values), folder / "model.safetensors", None, {}
+def _config(make: Callable[[dict], GPT1Config], values: dict, path: Path) -> GPT1Config:
+    try:
+        return make(values)
+    except GPT1VizError as fault:
+        raise GPT1VizError("checkpoint_config", path=path, fault=fault) from None
+    except TypeError as fault:  # a list, say, where a name belongs
+        raise GPT1VizError("checkpoint_json", path=path, fault=fault) from None
+
+
+def _read_ours(folder: Path, config: GPT1Config) -> Stored:
+    path, task, extra = folder / "model.safetensors", None, {}
     if (task_path := folder / "task.json").exists():
         task = read_json(task_path)
         labels = task.get("labels")
@@ -185,8 +192,8 @@ def _read_ours(folder: Path, values: dict) -> Stored:
     return Stored(OURS, config, path, tensors, task)
 
 
-def _read_huggingface(folder: Path, values: dict) -> Stored:
-    config, path = from_huggingface(values, folder / "config.json"), folder / "model.safetensors"
+def _read_huggingface(folder: Path, config: GPT1Config) -> Stored:
+    path = folder / "model.safetensors"
     if not path.exists() and (pickle := folder / "pytorch_model.bin").exists():
         raise GPT1VizError("checkpoint_pickled", path=pickle)
     stored = _safetensors(path)

@@ -35,7 +35,13 @@ def port(model: GPT1) -> dict[str, torch.Tensor]:
 
 def port_config(model: GPT1) -> dict:
     c = model.config
-    shape = {"vocab_size": c.n_rows, "n_positions": c.n_ctx, "n_embd": c.n_embd, "n_layer": c.n_layer, "n_head": c.n_head}
+    shape = {
+        "vocab_size": c.n_rows,
+        "n_positions": c.n_ctx,
+        "n_embd": c.n_embd,
+        "n_layer": c.n_layer,
+        "n_head": c.n_head,
+    }
     return {"model_type": "openai-gpt", "afn": "gelu", "layer_norm_epsilon": 1e-5, **shape}
 
 

@@ -12,7 +12,6 @@ import torch
 from tiny import tiny_model
 
 from gpt1viz import GPT1, Trace, checkpoints, formats, load, save
-from gpt1viz.checkpoints import Info, Loaded
 
 transformers = pytest.importorskip("transformers")
 
@@ -94,7 +93,7 @@ def test_at_full_size():
     assert sum(p.numel() for p in theirs.parameters()) == 116_534_784
     stored = formats.Stored(
         formats.HUGGINGFACE,
-        formats.from_huggingface(theirs.config.to_dict(), checkpoints.BUNDLED),
+        formats.from_huggingface(theirs.config.to_dict()),
         checkpoints.BUNDLED,
         formats.renamed(dict(theirs.state_dict())),
     )
