@@ -197,7 +197,7 @@ def _find(what: str | Path, download: bool) -> ModelEntry:
             raise GPT1VizError("not_downloaded", model=what)
         return _openai_entry(downloads.openai_gpt())
     folder = Path(what).expanduser()
-    if not folder.exists():
+    if not os.path.exists(folder):  # Path.exists raises on names that are too long
         raise GPT1VizError("no_such_model", model=what, known=", ".join(list_models()))
     return _folder_entry(folder)
 
@@ -244,7 +244,7 @@ def _check(model: GPT1, tokenizer: "Tokenizer | None") -> None:
 @contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
     """A new folder that takes the place of `folder` if all goes well and vanishes if not."""
-    folder = folder.expanduser().absolute()
+    folder = folder.expanduser().resolve()
     if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - WRITTEN):
         raise GPT1VizError("save_other_files", path=folder)
     mark = secrets.token_hex(4)

@@ -167,7 +167,8 @@ def _app(port: int) -> None:
         from streamlit.web import cli
     except ImportError:
         raise GPT1VizError("cli_no_streamlit") from None
-    settings = {"server.address": "localhost", "server.port": port, "browser.gatherUsageStats": "false"}
+    settings = {"server.address": "localhost", "server.port": port}
+    settings |= {"browser.gatherUsageStats": "false", "server.showEmailPrompt": "false"}
     cli.main(["run", str(page), *(f"--{name}={value}" for name, value in settings.items())], prog_name="streamlit")
 
 

@@ -6,6 +6,7 @@ until `fill`. Nothing is ever unpickled: a pickle can run code when it is opened
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
@@ -47,7 +48,7 @@ def read(folder: Path) -> Stored:
         GPT1VizError: no folder, nothing in it that is a GPT-1, another architecture, a damaged or pickled file,
             tensors that are missing, surplus or of another shape than the configuration says.
     """
-    if not folder.exists():
+    if not os.path.exists(folder):  # Path.exists raises on names that are too long
         raise GPT1VizError("checkpoint_no_folder", path=folder)
     if not folder.is_dir():
         raise GPT1VizError("checkpoint_not_folder", path=folder)
@@ -183,10 +184,11 @@ def _read_ours(folder: Path, config: GPT1Config) -> Stored:
     path, task, extra = folder / "model.safetensors", None, {}
     if (task_path := folder / "task.json").exists():
         task = read_json(task_path)
-        labels = task.get("labels")
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise GPT1VizError("checkpoint_json", path=task_path, fault="labels")
-        extra = dict(_pair("task_head.clf", 1 if task.get("kind") == "choice" else len(labels), config.n_embd))
+        kind, labels = task.get("kind"), task.get("labels")
+        named = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
+        if kind not in TaskHead.KINDS or not named:
+            raise GPT1VizError("checkpoint_json", path=task_path, fault="kind, labels")
+        extra = dict(_pair("task_head.clf", 1 if kind == "choice" else len(labels), config.n_embd))
     tensors = _safetensors(path)
     _check(config, tensors, path, extra)
     return Stored(OURS, config, path, tensors, task)

@@ -330,6 +330,7 @@ def test_what_is_no_checkpoint_folder_is_said(tmp_path):
         (str(tmp_path / "file"), "checkpoint_not_folder"),
         (tmp_path / "empty", "checkpoint_nothing"),
         ("no such model", "no_such_model"),
+        ("long " * 2000, "no_such_model"),
     ):
         assert refusal(what).code == code
     assert "storybook" in str(refusal("no such model"))
@@ -349,15 +350,21 @@ def test_a_device_that_is_not_there_is_refused(device):
 
 
 @pytest.mark.parametrize(
-    "task",
-    [{"kind": "poetry", "labels": ["a"]}, {"kind": "token"}, {"kind": "token", "labels": ["a", "b", "c"]}],
-    ids=str,
+    ("task", "code"),
+    [
+        ({"kind": "poetry", "labels": ["a"]}, "checkpoint_json"),
+        ({"labels": ["a"]}, "checkpoint_json"),
+        ({"kind": "token"}, "checkpoint_json"),
+        ({"kind": "token", "labels": [1]}, "checkpoint_json"),
+        ({"kind": "token", "labels": ["a", "b", "c"]}, "checkpoint_tensor_shape"),
+    ],
 )
-def test_a_task_head_that_does_not_fit_is_refused(task, tmp_path):
+def test_a_task_head_that_does_not_fit_is_refused(task, code, tmp_path):
     extra = {"task_head.clf.weight": torch.zeros(1, 24), "task_head.clf.bias": torch.zeros(1)}
     folder = stores.ours(tmp_path / "mine", extra=extra)
     (folder / "task.json").write_text(json.dumps(task))
-    assert refusal(folder).code in ("task_kind", "checkpoint_json", "checkpoint_tensor_shape")
+    error = refusal(folder)
+    assert error.code == code and str(folder) in str(error)
 
 
 # ---- what is there
