@@ -1,12 +1,15 @@
 """What every page is made of: the canvas views in Streamlit, the header, the code of what is drawn."""
 
 import inspect
-from collections.abc import Callable
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import state
 import streamlit as st
 
+from gpt1viz.errors import GPT1VizError
 from gpt1viz.explain import Explanation
 from gpt1viz.text import prose, t
 from gpt1viz.views import attention_grid_payload, shown_window, source, token_strip_payload
@@ -19,7 +22,7 @@ STYLE = """<style>
 
 _grid = st.components.v2.component("attention_grid", js=source("attention_grid", "streamlit"))
 _strip = st.components.v2.component("token_strip", js=source("token_strip", "streamlit"))
-# Streamlit binds a select box to its label, not to its id, so language, model and text are put into the link here.
+# The address follows what is shown, without an entry in the browser's history.
 _link = st.components.v2.component(
     "copy_link",
     html="<button type='button'></button>",
@@ -34,7 +37,7 @@ export default function ({ data, parentElement }) {
     if (value === null) url.searchParams.delete(name);
     else url.searchParams.set(name, value);
   }
-  window.history.replaceState(window.history.state, "", url);
+  if (url.href !== window.location.href) window.history.replaceState(window.history.state, "", url);
   const button = parentElement.querySelector("button");
   button.textContent = data.label;
   button.onclick = async () => {
@@ -50,16 +53,36 @@ export default function ({ data, parentElement }) {
 )
 
 
-def header(name: str, lang: str) -> None:
-    """Title, the page's question, Copy link; `name` is the key of the page's strings."""
+@contextmanager
+def frame(name: str, lang: str) -> Iterator[None]:
+    """Title, the page's question and Copy link around a page; `name` is the key of the page's strings."""
     st.html(STYLE)
-    title, link = st.columns([5, 1], vertical_alignment="center")
+    title, corner = st.columns([5, 1], vertical_alignment="center")
     title.title(t(f"app.{name}", lang), anchor=False)
     title.caption(t(f"app.{name.removesuffix('_token')}_question", lang))
-    words = {"label": "copy_link", "copied": "copied", "failed": "copy_failed"}
-    with link:
-        data = {"lang": "zh-CN" if lang == "zh" else "en", "link": state.link()}
-        _link(data=data | {k: t(f"app.{v}", lang) for k, v in words.items()}, key="link")
+    try:
+        with careful(lang):
+            yield
+    finally:  # also when the page stops early; by now it is settled what the link says
+        link = state.link()
+        copied = "copied_without" if link.get("text", "") is None else "copied"
+        words = {"label": "copy_link", "copied": copied, "failed": "copy_failed"}
+        data = {"lang": "zh-CN" if lang == "zh" else "en", "link": link}
+        with corner:
+            _link(data=data | {k: t(f"app.{v}", lang) for k, v in words.items()}, key="link")
+
+
+@contextmanager
+def careful(lang: str) -> Iterator[None]:
+    """Whatever fails inside becomes a sentence, with details on click; what stands outside goes on."""
+    try:
+        yield
+    except GPT1VizError as error:
+        st.error(state.plain(error.message(lang)))
+    except Exception:
+        st.error(t("app.went_wrong", lang))
+        with st.expander(t("app.details", lang)):
+            st.code(traceback.format_exc(), language=None)
 
 
 def token_strip(explanation: Explanation, lang: str, by: str, focus: int, weights: np.ndarray | None = None) -> None:
@@ -147,6 +170,7 @@ def colour_by(lang: str, default: str, kinds: tuple[str, ...] = KINDS) -> None:
         index=kinds.index(default),
         format_func=lambda kind: t(f"app.by_{kind}", lang),
         key=f"by_{default}",
+        persist_state="session",
         width=180,
     )
 

@@ -2,22 +2,23 @@
 
 from pathlib import Path
 
+import components
 import state
 import streamlit as st
 
 from gpt1viz.text import t
 
+PAGES = ("attention", "next_token")
+
 st.set_page_config(page_title="GPT-1", layout="wide", initial_sidebar_state=240)
 lang = state.choose_language()
 st.set_page_config(page_title=t("app.title", lang))
 views = Path(__file__).parent / "views"
-page = st.navigation(
-    {
-        t("app.nav_look", lang): [
-            st.Page(views / "attention.py", title=t("app.attention", lang), url_path="attention", default=True),
-            st.Page(views / "next_token.py", title=t("app.next_token", lang), url_path="next_token"),
-        ]
-    }
-)
+pages = [
+    st.Page(views / f"{name}.py", title=t(f"app.{name}", lang), url_path=name, default=not i)
+    for i, name in enumerate(PAGES)
+]
+page = st.navigation({t("app.nav_look", lang): pages})
 state.choose_model()
-page.run()
+with components.frame(PAGES[pages.index(page)], lang):
+    page.run()

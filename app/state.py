@@ -1,7 +1,12 @@
-"""What the pages share: language, model, text, focus. Widgets are bound to the query string: a link reopens a view."""
+"""What the pages share: language, model, text, focus, settings. The query string seeds them: a link reopens a view.
 
+Streamlit could bind widgets to the query string itself, but it binds select boxes to their labels, which change with
+the language, and adds to the browser's history. So the values are read here, and components.py puts `link()` into the
+address.
+"""
+
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
 import torch
@@ -17,6 +22,7 @@ from gpt1viz.views.payload import label
 
 MOST_CHARACTERS = 10_000
 LINK_CHARACTERS = 1_000  # longer texts stay out of the link
+SETTINGS = {"lifted": False, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "greedy": False, "seed": 0}  # as they begin
 BUNDLED = "storybook"
 
 
@@ -34,8 +40,7 @@ class Study:
 
 def choose_language() -> str:
     """The sidebar's language box; "en" or "zh"."""
-    asked = st.query_params.get("lang")
-    st.session_state.setdefault("lang", asked if asked in LANGUAGES else "en")
+    asked("lang", "en", one_of(LANGUAGES))
     label = t("app.language", st.session_state.lang)
     return st.sidebar.selectbox(label, [*LANGUAGES], format_func=LANGUAGES.__getitem__, key="lang")
 
@@ -44,9 +49,9 @@ def choose_model() -> None:
     """The sidebar's model box with the model's card; `study` reads the choice."""
     lang = st.session_state.lang
     entries = {entry.id: entry for entry in checkpoints.available()}
-    asked = st.session_state.setdefault("model", st.query_params.get("model", BUNDLED))
-    if asked not in entries:
-        st.warning(t("app.model_missing", lang, model=asked[:60], other=BUNDLED))
+    wanted = st.session_state.setdefault("model", st.query_params.get("model", BUNDLED))
+    if wanted not in entries:
+        st.warning(t("app.model_missing", lang, model=plain(wanted[:60]), other=BUNDLED))
         st.session_state.model = BUNDLED
     with st.sidebar:
         chosen = st.selectbox(t("app.model", lang), [*entries], format_func=lambda i: entries[i].name, key="model")
@@ -54,7 +59,8 @@ def choose_model() -> None:
             config = load(chosen, lang).model.config
         except GPT1VizError as error:
             chosen = st.session_state.get("usable_model", BUNDLED)
-            st.error(t("app.cannot_load", lang, fault=error.message(lang) + " ", model=entries[chosen].name))
+            chosen = chosen if chosen in entries else BUNDLED
+            st.error(t("app.cannot_load", lang, fault=plain(error.message(lang)), model=plain(entries[chosen].name)))
             config = load(chosen, lang).model.config
         st.session_state.usable_model = chosen
         shape = {"layers": config.n_layer, "heads": config.n_head, "n_ctx": config.n_ctx}
@@ -64,13 +70,18 @@ def choose_model() -> None:
 
 
 def link() -> dict[str, str | None]:
-    """What the link says beside the bound widgets; None takes a name out of it."""
-    text = st.session_state.get("text", "")
-    return {
-        "lang": st.session_state.lang,
-        "model": st.session_state.usable_model,
-        "text": text if len(text) <= LINK_CHARACTERS else None,
-    }
+    """What the address says; None takes a name out of it, names that are missing here stay as they are."""
+    session = st.session_state
+    parts = {"lang": session.lang, "model": session.usable_model}
+    short = len(session.get("text", "")) <= LINK_CHARACTERS
+    if "text" in session:
+        parts["text"] = session.text if short else None
+    for name in ("layer", "head", "pos", "key", *SETTINGS):
+        if name in session:
+            usual = session[name] == SETTINGS.get(name) or (name == "key" and not session.locked)
+            kept = not usual and (short or name not in ("pos", "key"))
+            parts[name] = str(session[name]).lower() if kept else None
+    return parts
 
 
 def load(model_id: str, lang: str) -> Loaded:
@@ -82,7 +93,10 @@ def load(model_id: str, lang: str) -> Loaded:
 def _stamp(model_id: str) -> float:
     """When the checkpoint last changed, so that a new one under the same name is loaded anew."""
     location = next(entry.location for entry in checkpoints.available() if entry.id == model_id)
-    return max((path.stat().st_mtime for path in [Path(location), *Path(location).iterdir()]), default=0.0)
+    try:
+        return max(path.stat().st_mtime for path in [location, *location.iterdir()])
+    except OSError:  # loading says what is wrong
+        return 0.0
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)
@@ -113,13 +127,17 @@ def study() -> Study | None:
     try:
         explanation = _explain(model_id, stamp, text, False)
     except GPT1VizError as error:
-        st.info(error.message(lang) if error.code != "no_tokens" else t("app.no_tokens_in_text", lang))
+        st.info(plain(error.message(lang)) if error.code != "no_tokens" else t("app.no_tokens_in_text", lang))
         return None
     n = len(explanation.tokens)
     if n < explanation.n_typed:
         st.caption(t("app.cut", lang, n=n, m=explanation.n_typed))
     if unknown := sum(piece.unknown for piece in explanation.tokens):
         st.warning(t("app.unknown", lang, n=unknown))
+        if unknown > n / 2:
+            st.caption(t("app.unknown_try", lang))
+            with st.container(horizontal=True, gap="small"):
+                _example_buttons(lang, "offered", 3)
     new = (model_id, text) != st.session_state.get("studied", (model_id, text))
     st.session_state.studied = (model_id, text)
     if new:
@@ -127,16 +145,46 @@ def study() -> Study | None:
     return Study(lang, model_id, stamp, loaded, explanation, index("pos", n, n - 1))
 
 
-def index(name: str, n: int, default: int) -> int:
-    """An index below n that the link carries; what the link asks for in vain falls back aloud."""
+def asked(name: str, default, read: Callable[[str], object]):
+    """A value that the link may carry. `read` raises ValueError for what cannot be, which falls back aloud."""
     if name not in st.session_state:
-        asked = st.query_params.get(name)
-        if asked is not None and not (asked.isdecimal() and int(asked) < n):
-            st.warning(t("app.value_missing", st.session_state.lang, name=name, value=asked[:20], other=default))
-            st.session_state[name] = default
-        else:
-            st.session_state[name] = default if asked is None else int(asked)
-    elif not 0 <= st.session_state[name] < n:
+        wanted, value = st.query_params.get(name), default
+        try:
+            value = default if wanted is None else read(wanted)
+        except ValueError:
+            lang = st.session_state.get("lang", "en")
+            st.warning(t("app.value_missing", lang, name=name, value=plain(wanted[:20]), other=default))
+        st.session_state[name] = value
+    return st.session_state[name]
+
+
+def between(low: float, high: float, kind: type = int) -> Callable[[str], float]:
+    """Reads a number from low to high."""
+
+    def read(text: str) -> float:
+        value = kind(text)
+        if not low <= value <= high:
+            raise ValueError(text)
+        return value
+
+    return read
+
+
+def one_of(values: Iterable) -> Callable[[str], object]:
+    """Reads one of some values, as `link` writes them."""
+    known = {str(value).lower(): value for value in values}
+
+    def read(text: str):
+        if text not in known:
+            raise ValueError(text)
+        return known[text]
+
+    return read
+
+
+def index(name: str, n: int, default: int) -> int:
+    """An index below n that the link carries."""
+    if not 0 <= asked(name, default, between(0, n - 1)) < n:
         st.session_state[name] = default
     return st.session_state[name]
 
@@ -144,7 +192,7 @@ def index(name: str, n: int, default: int) -> int:
 def index_box(name: str, label: str, n: int, on_change=None) -> int:
     """A number box for an index that `index` has settled."""
     return st.number_input(
-        label, 0, n - 1, step=1, key=name, bind="query-params", on_change=on_change or "rerun", width=112
+        label, 0, n - 1, step=1, key=name, persist_state="session", on_change=on_change or "rerun", width=112
     )
 
 
@@ -161,11 +209,15 @@ def _text_box(lang: str) -> str:
             text = st.text_input(t("app.text", lang), live="300ms", **settings)
         st.button(t("app.lines", lang), help=t("app.lines_help", lang), on_click=_toggle_lines, args=(many, text))
         with st.popover(t("app.examples", lang), width="content"):
-            for name, example in examples.items():
-                gloss = strings("examples", lang)[name]
-                words = example if lang == "en" else f"{example}  \n{gloss}"
-                st.button(plain(words), key=f"example_{name}", on_click=_use, args=(example,), type="tertiary")
+            _example_buttons(lang, "example")
     return text
+
+
+def _example_buttons(lang: str, key: str, most: int | None = None) -> None:
+    """One button an English example, with its gloss where the language is another."""
+    for name, example in list(strings("examples", "en").items())[:most]:
+        gloss = "" if lang == "en" else f"  \n{plain(strings('examples', lang)[name])}"
+        st.button(plain(example) + gloss, key=f"{key}_{name}", on_click=_use, args=(example,), type="tertiary")
 
 
 def _toggle_lines(many: bool, text: str) -> None:
@@ -179,7 +231,7 @@ def _use(example: str) -> None:
 
 def plain(text: str) -> str:
     """Text that Streamlit's markdown shows as it is."""
-    return "".join(f"\\{c}" if c in "\\`*_[]<>#$~:|" else c for c in text)
+    return "".join(f"\\{c}" if c in "\\`*_[]<>#$~:|&" else c for c in text)
 
 
 def token_text(study: Study, position: int) -> str:

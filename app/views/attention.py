@@ -13,7 +13,6 @@ from gpt1viz.model import Attention, attend
 from gpt1viz.text import t
 
 lang = st.session_state.lang
-components.header("attention", lang)
 study = state.study()
 if study is None:
     st.stop()
@@ -22,7 +21,7 @@ plain, model = study.explanation, study.loaded.model
 config, n = model.config, len(plain.tokens)
 layer = state.index("layer", config.n_layer, config.n_layer // 2)
 head = state.index("head", config.n_head, config.n_head - 1)
-lifted = st.session_state.get("lifted", st.query_params.get("lifted") == "true")
+lifted = config.causal and state.asked("lifted", False, state.one_of((True, False)))
 shown = state.lifted(study) if lifted else plain
 weights = shown.weights[layer, head]  # (T, S)
 
@@ -44,7 +43,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     state.index_box("head", t("app.head", lang), config.n_head)
     state.index_box("pos", t("app.position", lang), n)
     state.index_box("key", t("app.key", lang), n, on_change=lock)
-    st.toggle(t("app.lift_mask", lang), key="lifted", bind="query-params", help=t("app.lift_mask_help", lang))
+    if config.causal:
+        st.toggle(t("app.lift_mask", lang), key="lifted", persist_state="session", help=t("app.lift_mask_help", lang))
 
 components.attention_grid(shown, lang, layer, head, (study.focus, key))
 
@@ -84,7 +84,7 @@ st.caption(
         d=config.d_head,
     )
 )
-if study.focus == 0 and not lifted:
+if study.focus == 0 and shown.causal:
     st.caption(t("app.first_token", lang))
 worked = cell(
     shown.field("q")[layer, head],

@@ -17,7 +17,6 @@ MOST_STEPS = 200  # of one writing session
 MOST_SEED = 999_999
 
 lang = st.session_state.lang
-components.header("next_token", lang)
 study = state.study()
 if study is None:
     st.stop()
@@ -39,16 +38,20 @@ st.subheader(t("app.distribution", lang), anchor=False)
 controls = st.columns(4, gap="medium", vertical_alignment="bottom")
 
 
-def setting(column, name: str, low, high, value, step, **options):
+def setting(column, name: str, low, high, step, **options):
     """A slider whose value the link carries."""
+    state.asked(name, state.SETTINGS[name], state.between(low, high, type(step)))
     label = t(f"app.{name}", lang)
-    return column.slider(label, low, high, value, step, key=name, bind="query-params", **options)
+    return column.slider(label, low, high, step=step, key=name, persist_state="session", **options)
 
 
-temperature = setting(controls[0], "temperature", 0.1, 2.0, 1.0, 0.05)
-top_k = setting(controls[1], "top_k", 0, 100, 0, 1, help=t("app.top_k_help", lang))
-top_p = setting(controls[2], "top_p", 0.05, 1.0, 1.0, 0.05, help=t("app.top_p_help", lang))
-greedy = controls[3].toggle(t("app.greedy", lang), key="greedy", bind="query-params", help=t("app.greedy_help", lang))
+temperature = setting(controls[0], "temperature", 0.1, 2.0, 0.05)
+top_k = setting(controls[1], "top_k", 0, 100, 1, help=t("app.top_k_help", lang))
+top_p = setting(controls[2], "top_p", 0.05, 1.0, 0.05, help=t("app.top_p_help", lang))
+state.asked("greedy", False, state.one_of((True, False)))
+greedy = controls[3].toggle(
+    t("app.greedy", lang), key="greedy", persist_state="session", help=t("app.greedy_help", lang)
+)
 sampling = Sampling(temperature, top_k or None, None if top_p == 1 else top_p, greedy)
 
 
@@ -115,9 +118,10 @@ def roll() -> None:
 
 logits = state.next_logits(study, tuple(ids[-model.config.n_ctx :]))
 options = distribution(logits, sampling)
+state.asked("seed", 0, state.between(0, MOST_SEED))
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     seed = st.number_input(
-        t("app.seed", lang), 0, MOST_SEED, 0, 1, key="seed", bind="query-params", disabled=greedy, width=140
+        t("app.seed", lang), 0, MOST_SEED, step=1, key="seed", persist_state="session", disabled=greedy, width=140
     )
     st.button(t("app.roll", lang), on_click=roll, disabled=greedy or seed == MOST_SEED)
     turn = (key, len(steps), seed)
