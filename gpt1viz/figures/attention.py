@@ -108,7 +108,7 @@ def mask(tokens: Sequence, seen: np.ndarray | None = None, *, lang: str = "en", 
         hovertemplate=f"{t('figures.hover_query', lang)} %{{y}}<br>{t('figures.hover_key', lang)} %{{x}}"
         f"<br>{t('figures.mask_hover', lang)}<extra></extra>",
     )
-    fig.add_trace(cells, **where)
+    fig.add_trace(cells, row=1, col=1)
     matrix.add_hatching(fig, where, ~seen, t("figures.mask_hidden", lang), dark)
     matrix.set_axes(fig, where, tokens, n_query, room=32, dark=dark)
     matrix.name_axes(fig, where, lang=lang, dark=dark)

@@ -32,7 +32,7 @@ def add_cells(
         limit: colours run from -limit to limit; None is for weights, violet at sqrt(w) from 0 to 1.
         hover: what a value is called.
     """
-    x, y = fig.get_subplot(**where)
+    x, y = next(fig.select_xaxes(**where)), next(fig.select_yaxes(**where))
     bar = {
         "orientation": "h",
         "x": x.domain[0],
@@ -110,7 +110,7 @@ def add_hatching(fig: go.Figure, where: dict, hidden: np.ndarray, hover: str, da
 
 def set_axes(fig: go.Figure, where: dict, tokens: Sequence, n_query: int, *, room: int, dark: bool) -> None:
     """Tokens along both axes, square cells, row 0 on top; the queries are the last of the tokens."""
-    x, _ = fig.get_subplot(**where)
+    x = next(fig.select_xaxes(**where))
     frame = {"showline": True, "mirror": True, "linecolor": palette.BORDER[dark], "constrain": "domain"}
     keys = theme.token_axis(tokens, room)
     queries = theme.token_axis(tokens[len(tokens) - n_query :], room)
@@ -121,7 +121,7 @@ def set_axes(fig: go.Figure, where: dict, tokens: Sequence, n_query: int, *, roo
 
 def add_header(fig: go.Figure, where: dict, text: str) -> None:
     """The name of a subplot, above its colour bar."""
-    x, y = fig.get_subplot(**where)
+    x, y = next(fig.select_xaxes(**where)), next(fig.select_yaxes(**where))
     at = {"x": x.domain[0], "y": y.domain[1], "xref": "paper", "yref": "paper"}
     fig.add_annotation(text=text, showarrow=False, xanchor="left", yanchor="bottom", yshift=HEADER - 22, **at)
 

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
 
 from gpt1viz import palette
-from gpt1viz.text.tokens import NEWLINE, visible
+from gpt1viz.text.tokens import label, visible
 
 CLEAR = "rgba(0,0,0,0)"
 PROBABILITY_TICKS = (0, 0.01, 0.1, 0.25, 0.5, 1)
@@ -24,21 +24,15 @@ def labels(tokens: Sequence) -> list[str]:
     Returns:
         Plain text, not HTML. Every figure takes either these or the tokens themselves.
     """
-    return [_label(token) for token in tokens]
+    return [visible(token) if isinstance(token, str) else label(token) for token in tokens]
 
 
-def _label(token) -> str:
-    if isinstance(token, str):
-        return visible(token)
-    return NEWLINE if token.newline else visible(token.text)
-
-
-def markup(label: str, longest: int = LONGEST_LABEL) -> str:
+def markup(text: str, longest: int = LONGEST_LABEL) -> str:
     """A label for plotly, which reads text as HTML and dollar signs as TeX: escaped, and cut when too long."""
-    label = label if len(label) <= longest else label[: longest - 1] + "…"
+    text = text if len(text) <= longest else text[: longest - 1] + "…"
     for char, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("$", "&#36;")):
-        label = label.replace(char, entity)
-    return label
+        text = text.replace(char, entity)
+    return text
 
 
 def token_axis(tokens: Sequence, room: int) -> dict:
@@ -46,7 +40,7 @@ def token_axis(tokens: Sequence, room: int) -> dict:
 
     Positions are the coordinates, so a token that occurs twice keeps two places.
     """
-    names = {str(i): markup(label) for i, label in enumerate(labels(tokens))}
+    names = {str(i): markup(text) for i, text in enumerate(labels(tokens))}
     step = max(1, -(-len(names) // room))
     return {
         "tickmode": "linear",

@@ -4,7 +4,17 @@ import unicodedata
 
 NEWLINE = "↵"
 BLANK = "·"
-_INVISIBLE = {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp", "Zs"}  # controls, format characters, separators
+# The 2018 code's names of the three rows behind the vocabulary, and the role each plays (paper, section 3.3).
+SPECIAL = {"_start_": "start", "_delimiter_": "delimiter", "_classify_": "extract"}
+PILLS = {"start": "▸start", "delimiter": "¦delim", "extract": "◆extract"}
+_INVISIBLE = {"Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"}  # controls, format characters, separators
+
+
+def label(piece) -> str:
+    """A token's text (of a tokenizer.Piece) made visible; special tokens by their role."""
+    if piece.newline:
+        return NEWLINE
+    return PILLS[SPECIAL[piece.entry]] if piece.entry in SPECIAL else visible(piece.text)
 
 
 def visible(text: str) -> str:

@@ -5,21 +5,18 @@ header. Everything that a view says is in the header too ("strings", from text/<
 """
 
 import json
-import unicodedata
 import zlib
 from collections.abc import Sequence
 
 import numpy as np
 
 from gpt1viz.text import strings
+from gpt1viz.text.tokens import SPECIAL, label, visible
 
 TILE = 64  # a head's tile holds at most TILE x TILE cells
 LEVELS = 64  # of sqrt(weight) in the tiles
 WINDOW = 128  # the large head shows at most this many tokens
 KINDS = ("probability", "surprisal", "entropy", "rank", "attention")
-# The 2018 code's names of the three rows behind the vocabulary, and the role each plays (paper, section 3.3).
-SPECIAL = {"_start_": "start", "_delimiter_": "delimiter", "_classify_": "extract"}
-PILLS = {"start": "▸start", "delimiter": "¦delim", "extract": "◆extract"}
 
 
 def attention_grid_payload(
@@ -150,31 +147,13 @@ def token_strip_payload(
     return _pack(header, arrays, "strip_", lang)
 
 
-def label(piece) -> str:
-    """A token's text made visible: newline as a sign, blanks as dots, invisible characters as U+XXXX."""
-    if piece.newline:
-        return "↵"
-    if piece.entry in SPECIAL:
-        return PILLS[SPECIAL[piece.entry]]
-    return "".join(_visible(char) for char in piece.text)
-
-
 def link(tokens: Sequence) -> int:
     """A number that views of the same text share, so that hovering links these and no others."""
     return zlib.crc32("\0".join(f"{piece.start}:{piece.entry}" for piece in tokens).encode())
 
 
-def _visible(char: str) -> str:
-    if char == " ":
-        return "·"
-    if unicodedata.category(char) in ("Cc", "Cf", "Co", "Cs", "Zl", "Zp", "Zs"):  # controls, format, separators
-        return f"U+{ord(char):04X}"
-    return char
-
-
 def _chip(piece) -> dict:
-    entry = "".join(_visible(char) for char in piece.entry.replace("\n", "↵"))
-    chip = {"label": label(piece), "entry": entry, "id": piece.id}
+    chip = {"label": label(piece), "entry": visible(piece.entry), "id": piece.id}
     chip |= {"start": piece.start, "end": piece.end, "word_end": bool(piece.word_end)}
     chip |= {"newline": bool(piece.newline), "unknown": bool(piece.unknown), "special": SPECIAL.get(piece.entry)}
     return chip
