@@ -89,6 +89,9 @@ def mask(tokens: Sequence, seen: np.ndarray | None = None, *, lang: str = "en", 
     Args:
         tokens: the S tokens.
         seen: bool (T, S); None is GPT-1's lower triangle.
+
+    Raises:
+        ValueError: shapes that do not fit.
     """
     seen = np.tri(len(tokens), dtype=bool) if seen is None else np.asarray(seen, bool)
     n_query, n_key = seen.shape
