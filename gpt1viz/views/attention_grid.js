@@ -103,6 +103,7 @@ function mount(el, onPick) {
     drawLegend(legend, say(`legend_${stage === "masked" ? "scaled" : stage}`), look.stops, look.ticks, Math.min(240, right.clientWidth - 40));
     title.textContent = name(drawn());
     root.dataset.head = `${drawn().layer},${drawn().head}`;
+    root.dataset.link = p.link;
     root.dataset.stage = stage;
     rings();
   }
