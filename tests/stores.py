@@ -1,14 +1,17 @@
-"""Folders with a tiny checkpoint in each of the three formats, written here by hand, not by the code under test."""
+"""Folders with a tiny checkpoint in each of the three formats, written here by hand, not by the code under test; and `refusal`."""
 
 import json
 from functools import cache
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from safetensors.torch import save_file
 from tiny import tiny_model
 
+from gpt1viz import load
+from gpt1viz.errors import GPT1VizError
 from gpt1viz.model import GPT1
 from gpt1viz.tokenizer import Tokenizer
 
@@ -80,3 +83,12 @@ def release(folder: Path) -> Path:
 
 
 FORMATS = {"huggingface": huggingface, "gpt1viz": ours, "openai-2018": release}
+
+
+def refusal(folder, **options) -> GPT1VizError:
+    """The refusal of a load: one sentence or two in each language, no traceback text."""
+    with pytest.raises(GPT1VizError) as caught:
+        load(folder, **options)
+    for lang in ("en", "zh"):
+        assert "\n" not in caught.value.message(lang).strip()
+    return caught.value
