@@ -1,4 +1,4 @@
-"""Folders with a tiny checkpoint in each of the three formats, written here by hand, not by the code under test; and `refusal`."""
+"""A tiny checkpoint in each of the three formats, written by hand, not by the code under test; and `refusal`."""
 
 import json
 from functools import cache
