@@ -101,8 +101,7 @@ def _stamp(model_id: str) -> float:
 
 @st.cache_resource(max_entries=2, show_spinner=False)
 def _load(model_id: str, stamp: float) -> Loaded:
-    location = next(entry.location for entry in checkpoints.available() if entry.id == model_id)
-    return checkpoints.load(model_id if model_id == BUNDLED else str(location))
+    return checkpoints.load(model_id, download=False)
 
 
 @st.cache_resource(max_entries=4, show_spinner=False)
