@@ -3,7 +3,7 @@
 import inspect
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import numpy as np
 import state
@@ -60,16 +60,14 @@ def frame(name: str, lang: str) -> Iterator[None]:
     title, corner = st.columns([5, 1], vertical_alignment="center")
     title.title(t(f"app.{name}", lang), anchor=False)
     title.caption(t(f"app.{name.removesuffix('_token')}_question", lang))
-    try:
-        with careful(lang):
-            yield
-    finally:  # also when the page stops early; by now it is settled what the link says
-        link = state.link()
-        copied = "copied_without" if link.get("text", "") is None else "copied"
-        words = {"label": "copy_link", "copied": copied, "failed": "copy_failed"}
-        data = {"lang": "zh-CN" if lang == "zh" else "en", "link": link}
-        with corner:
-            _link(data=data | {k: t(f"app.{v}", lang) for k, v in words.items()}, key="link")
+    with careful(lang), suppress(state.NothingToShow):
+        yield
+    link = state.link()  # by now it is settled
+    copied = "copied_without" if link.get("text", "") is None else "copied"
+    words = {"label": "copy_link", "copied": copied, "failed": "copy_failed"}
+    data = {"lang": "zh-CN" if lang == "zh" else "en", "link": link}
+    with corner:
+        _link(data=data | {k: t(f"app.{v}", lang) for k, v in words.items()}, key="link")
 
 
 @contextmanager

@@ -20,5 +20,7 @@ pages = [
 ]
 page = st.navigation({t("app.nav_look", lang): pages})
 state.choose_model()
-with components.frame(PAGES[pages.index(page)], lang):
+name = PAGES[pages.index(page)]
+state.carry(name)
+with components.frame(name, lang):
     page.run()

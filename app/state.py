@@ -26,6 +26,10 @@ SETTINGS = {"lifted": False, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "gree
 BUNDLED = "storybook"
 
 
+class NothingToShow(Exception):
+    """Ends a page early. (After st.stop() not even the link could be written.)"""
+
+
 @dataclass(frozen=True)
 class Study:
     """What a page looks at: the model, the text and everything computed from the two."""
@@ -43,6 +47,15 @@ def choose_language() -> str:
     asked("lang", "en", one_of(LANGUAGES))
     label = t("app.language", st.session_state.lang)
     return st.sidebar.selectbox(label, [*LANGUAGES], format_func=LANGUAGES.__getitem__, key="lang")
+
+
+def carry(page: str) -> None:
+    """Takes text, focus and settings along to another page: Streamlit forgets those that were set in its last run."""
+    if st.session_state.setdefault("page", page) != page:
+        st.session_state.page = page
+        for name in ("text", "layer", "head", "pos", "key", *SETTINGS):
+            if name in st.session_state:
+                st.session_state[name] = st.session_state[name]
 
 
 def choose_model() -> None:
@@ -115,19 +128,23 @@ def lifted(study: Study) -> Explanation:
     return _explain(study.model_id, study.stamp, study.explanation.text, True)
 
 
-def study() -> Study | None:
-    """The text box, and what the model makes of the text; None, with a helpful sentence, when there is none."""
+def study() -> Study:
+    """The text box, and what the model makes of the text.
+
+    Raises:
+        NothingToShow: there is no text; a sentence has said what to do.
+    """
     lang, model_id = st.session_state.lang, st.session_state.usable_model
     text = _text_box(lang)
     if not text.strip():
         st.info(t("app.empty", lang))
-        return None
+        raise NothingToShow
     loaded, stamp = load(model_id, lang), _stamp(model_id)
     try:
         explanation = _explain(model_id, stamp, text, False)
     except GPT1VizError as error:
         st.info(plain(error.message(lang)) if error.code != "no_tokens" else t("app.no_tokens_in_text", lang))
-        return None
+        raise NothingToShow from error
     n = len(explanation.tokens)
     if n < explanation.n_typed:
         st.caption(t("app.cut", lang, n=n, m=explanation.n_typed))

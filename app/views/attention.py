@@ -14,8 +14,6 @@ from gpt1viz.text import t
 
 lang = st.session_state.lang
 study = state.study()
-if study is None:
-    st.stop()
 
 plain, model = study.explanation, study.loaded.model
 config, n = model.config, len(plain.tokens)

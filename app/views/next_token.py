@@ -18,8 +18,6 @@ MOST_SEED = 999_999
 
 lang = st.session_state.lang
 study = state.study()
-if study is None:
-    st.stop()
 
 plain, (model, tokenizer, *_) = study.explanation, study.loaded
 components.token_strip(plain, lang, components.chosen_colour("surprisal"), study.focus)
