@@ -23,13 +23,13 @@ test: .venv/installed-all  ## run every test
 lint: .venv/installed-all  ## ruff and pyright
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 bench: .venv/installed-peers  ## measure gpt1viz against its peers, in one run
 	$(BIN)/python -m benchmarks
 
 # One stamp per extra: pip runs again when the dependencies or their versions change, not otherwise.
-.venv/installed-%: pyproject.toml constraints.txt | $(BIN)/pip
+.venv/installed-%: pyproject.toml setup.py constraints.txt | $(BIN)/pip
 	$(BIN)/python -m pip install -e '.[$*]' -c constraints.txt $(PIP_ARGS)
 	@touch $@
 

@@ -134,7 +134,7 @@ def test_make_installs_what_a_target_needs_then_runs_it(target, extra, command):
 @needs_make
 @pytest.mark.parametrize(("fails", "says"), [("version_info", "Python 3.9.2"), ("ensurepip", "python3-venv")])
 def test_make_says_in_one_sentence_what_python_lacks(tmp_path, fails, says):
-    for name in ("Makefile", "pyproject.toml", "constraints.txt"):
+    for name in ("Makefile", "pyproject.toml", "setup.py", "constraints.txt"):
         shutil.copy(ROOT / name, tmp_path)
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\ncase "$*" in *{fails}*) exit 1;; --version) echo Python 3.9.2;; esac\n')
@@ -159,7 +159,7 @@ def test_ci_is_a_script_that_calls_make_test():
 def test_the_wheel_carries_the_package_and_the_app(tmp_path):
     for name in ("gpt1viz", "app"):
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
     wanted = {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("gpt1viz/**/*") if path.is_file()}
     app = {path.relative_to(tmp_path / "app").as_posix() for path in tmp_path.glob("app/**/*") if path.is_file()}
