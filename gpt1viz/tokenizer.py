@@ -269,7 +269,8 @@ class Tokenizer:
         for word in words(text):
             if word == NEWLINE:
                 start, end = next(next_newline)
-                found.append(self._piece(*self._word_ids(word), text[start:end], start, end, last=True))
+                [id] = self._word_ids(word)
+                found.append(self._piece(id, text[start:end], start, end, last=True))
                 continue
             spans = [characters[done + k] for k, c in enumerate(word) for _ in c.lower()]
             done += len(word)
@@ -339,13 +340,15 @@ def _parse(text: str, path: str | Path) -> object:
 
 def _checked_vocab(vocab: object, path: str | Path) -> dict[str, int]:
     rows = list(vocab.values()) if isinstance(vocab, dict) else []
-    if not rows or any(type(row) is not int for row in rows) or sorted(rows) != list(range(len(rows))):
+    counted = bool(rows) and all(type(row) is int for row in rows) and sorted(rows) == list(range(len(rows)))
+    if not isinstance(vocab, dict) or not counted:
         raise GPT1VizError("tokenizer_vocab", path=str(path))
     return vocab
 
 
 def _checked_merges(pairs: list, vocab: dict[str, int], path: str | Path) -> list[tuple[str, str]]:
     for number, pair in enumerate(pairs, 1):
-        if len(pair) != 2 or not all(isinstance(s, str) and s in vocab for s in (*pair, "".join(map(str, pair)))):
-            raise GPT1VizError("tokenizer_merge", path=str(path), number=number, pair=" ".join(map(str, pair)))
-    return [tuple(pair) for pair in pairs]
+        two = isinstance(pair, list) and len(pair) == 2 and all(isinstance(symbol, str) for symbol in pair)
+        if not two or not all(entry in vocab for entry in (*pair, "".join(pair))):
+            raise GPT1VizError("tokenizer_merge", path=str(path), number=number, pair=pair)
+    return [(left, right) for left, right in pairs]

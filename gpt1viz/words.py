@@ -2,11 +2,13 @@
 
 The steps are those of `text_utils.py` in openai/finetune-transformer-lm: ftfy, a table of replacements, blanks around
 punctuation, newlines as words of their own, then spaCy's English rules. The released ids were made with ftfy 5.5 and
-spaCy 2.0; both have changed since, and what that means for the words is put right here. Of today's spaCy only tables
-are taken (exceptions, units, symbols): its tokenizer looks for suffixes in another place and joins exceptions again
-that 2018 left apart. ftfy and spaCy are imported when first needed.
+spaCy 2.0; both have changed since, and what that means for the words is put right here (but for garbled encodings,
+which today's ftfy repairs more often). Of today's spaCy only tables are taken (exceptions, units, symbols): its
+tokenizer looks for suffixes in another place and joins exceptions again that 2018 left apart. ftfy and spaCy are
+imported when first needed.
 """
 
+import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
@@ -27,6 +29,7 @@ _AGREE = 3  # characters in a row that count as agreement
 _NEEDS_FTFY = re.compile(r"[^\t\n\f\x20-\x25\x27-\x7e‘’“”–—…]")
 _DROPPED_IN_2018 = re.compile("[\U0001d173-\U0001d17a\U000e0000-\U000e007f]")
 _ENDLESS_MARKS = re.compile("[\u0300-\u036f]{1000}")  # putting these in order would take quadratic time
+_ENTITY = re.compile(r"&#?\w{1,24};")
 _REPLACEMENTS = {"—": "-", "–": "-", "―": "-", "…": "...", "´": "'"}
 _PUNCTUATION_RUN = re.compile(r'([-~!";?+,)(/*\[\]}{|_])\1*')
 
@@ -62,8 +65,8 @@ def _fixed_lines(text: str) -> Iterator[tuple[int, int, str]]:
         config = ftfy.TextFixerConfig(
             unescape_html=start < markup,
             fix_encoding=len(line) <= _LONGEST_LINE,
+            fix_c1_controls=False,
             normalization=None if _ENDLESS_MARKS.search(line) else "NFC",
-            explain=False,
         )
         yield done, start, _uncurl(text[done:start])
         yield start, end, ftfy.fix_text_segment(line, config)
@@ -133,16 +136,25 @@ def _align(typed: str, fixed: str) -> list[tuple[int, int]]:
     """(start, end) in `typed` for every character of `fixed`; starts and ends never go back."""
     spans, i, j = [], 0, 0
     while j < len(fixed):
-        own = typed[i : i + 1]
-        if own != fixed[j]:
-            own = _fix_character(own)
-        if own and fixed.startswith(own, j):
-            n_typed, n_fixed = 1, len(own)
-        else:
-            n_typed, n_fixed = _until_agreement(typed, fixed, i, j)
+        n_typed, n_fixed = _next_run(typed, fixed, i, j)
         spans += [(i + k * n_typed // n_fixed, i - (-(k + 1) * n_typed // n_fixed)) for k in range(n_fixed)]
         i, j = i + n_typed, j + n_fixed
     return spans
+
+
+def _next_run(typed: str, fixed: str, i: int, j: int) -> tuple[int, int]:
+    """How many characters of `typed` from i became how many of `fixed` from j."""
+    entity = _ENTITY.match(typed, i)
+    if entity and not fixed.startswith(entity.group(), j):
+        own = html.unescape(entity.group())
+        if fixed.startswith(own, j):
+            return len(entity.group()), len(own)
+    own = typed[i : i + 1]
+    if own != fixed[j]:
+        own = _fix_character(own)
+    if own and fixed.startswith(own, j):
+        return 1, len(own)
+    return _until_agreement(typed, fixed, i, j)
 
 
 @lru_cache(maxsize=4096)
@@ -288,6 +300,7 @@ def _split_infixes(rest: str) -> tuple[str, ...]:
 _JOINS_LEFT = re.compile(r"[,;:!?)\]}%]|\.+|''|n't|'(?:s|m|d|re|ve|ll)")
 _JOINS_RIGHT = frozenset("([{$£#`") | {"``"}
 _BETWEEN = frozenset("-/")
+_CLIPPED = frozenset({"tis", "twas", "twere", "twill", "twould"})  # written with an apostrophe before them
 
 
 def join(words_: Iterable[str]) -> str:
@@ -306,12 +319,16 @@ def join(words_: Iterable[str]) -> str:
             continue
         left, right = bool(_JOINS_LEFT.fullmatch(word)), word in _JOINS_RIGHT
         if word in quotes:
-            apostrophe = word == "'" and not quotes[word] and previous.endswith("s")
-            left, right = apostrophe or quotes[word], not apostrophe and not quotes[word]
-            quotes[word] = right
+            if word == "'" and following in _CLIPPED:
+                right = True
+            elif word == "'" and not quotes[word] and previous.isalpha() and previous.endswith("s"):
+                left = True
+            else:
+                left, right = quotes[word], not quotes[word]
+                quotes[word] = right
         elif word in _BETWEEN:
             left = right = previous[-1:].isalnum() and following[:1].isalnum()
-        elif previous.isalpha() and _rules().exceptions.get(previous + word) == (previous, word):
+        elif previous[:1].isalpha() and _rules().exceptions.get(previous + word) == (previous, word):
             left = True
         if (left or glue) and lines[-1]:
             lines[-1][-1].append(word)
@@ -336,7 +353,7 @@ def _known_capitals() -> dict[str, str]:
 
 @lru_cache(maxsize=50_000)
 def _capitals(word: str) -> str:
-    for form in (word, _known_capitals().get(word, word), word.upper()):
+    for form in (word, _known_capitals().get(word, word), word[:1].upper() + word[1:], word.upper()):
         if [part.lower() for part in split(form)] == [word]:
             return form
     return word
