@@ -65,7 +65,7 @@ def frame(name: str, lang: str) -> Iterator[None]:
     link = state.link()  # by now it is settled
     copied = "copied_without" if link.get("text", "") is None else "copied"
     words = {"label": "copy_link", "copied": copied, "failed": "copy_failed"}
-    data = {"lang": "zh-CN" if lang == "zh" else "en", "link": link}
+    data = {"lang": "zh-CN" if lang == "zh" else "en", "link": link, "page": name}  # a new page is a new address
     with corner:
         _link(data=data | {k: t(f"app.{v}", lang) for k, v in words.items()}, key="link")
 
