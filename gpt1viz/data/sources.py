@@ -20,10 +20,10 @@ def find_files(paths: Iterable[str | Path]) -> list[Path]:
     found = []
     for path in map(Path, paths):
         if path.is_dir():
-            found += sorted(p for p in path.rglob("*") if p.is_file() and _kind(p) in KINDS)
+            found += sorted(p for p in path.rglob("*") if p.is_file() and kind_of(p) in KINDS)
         elif not path.exists():
             raise GPT1VizError("text_missing", path=path)
-        elif _kind(path) not in KINDS:
+        elif kind_of(path) not in KINDS:
             raise GPT1VizError("text_kind", path=path, kinds=", ".join(KINDS))
         else:
             found.append(path)
@@ -38,10 +38,10 @@ def read_documents(path: Path) -> Iterator[Iterator[str]]:
     Raises:
         GPT1VizError: text that is not UTF-8, binary data, a row without "text"; it names file and line.
     """
-    if _kind(path) != ".jsonl":
-        yield (line.rstrip("\r\n") for _, line in _lines(path))
+    if kind_of(path) != ".jsonl":
+        yield (line.rstrip("\r\n") for _, line in numbered_lines(path))
         return
-    for number, line in _lines(path):
+    for number, line in numbered_lines(path):
         if not line.strip():
             continue
         try:
@@ -53,7 +53,12 @@ def read_documents(path: Path) -> Iterator[Iterator[str]]:
         yield iter(row["text"].splitlines())
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """(line number from 1, line with its end) of a UTF-8 file, plain or gzipped.
+
+    Raises:
+        GPT1VizError: binary data, another encoding, a file that cannot be read; it names file and line.
+    """
     number = 0
     try:
         with _open(path) as file:
@@ -71,5 +76,6 @@ def _open(path: Path) -> IO[bytes]:
     return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
 
 
-def _kind(path: Path) -> str:
+def kind_of(path: Path) -> str:
+    """A file's ending, that of a gzipped one without .gz."""
     return path.with_suffix("").suffix if path.suffix == ".gz" else path.suffix
