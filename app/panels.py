@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from html import escape
+from math import floor, log10
 
 import numpy as np
 
@@ -38,8 +39,9 @@ _CSS = f"""
 
 
 def signed(x: float, digits: int) -> str:
-    """+4.21 or −4.21, with a true minus."""
-    return f"{x:+.{digits}f}".replace("-", MINUS)
+    """+4.21 or −4.21, with a true minus; no sign on what rounds to zero."""
+    text = f"{x:+.{digits}f}"
+    return text.replace("-", MINUS) if float(text) else text[1:]
 
 
 def agreeing(
@@ -66,12 +68,18 @@ def agreeing(
 
 
 def significant(x: float, digits: int) -> str:
-    """So many significant digits, in powers of ten below 0.0001 and from a million on; a true minus."""
-    if x and not 1e-4 <= abs(x) < 1e6:
+    """At least so many significant digits, in powers of ten below 0.0001 and from a million on; "0" only if exact."""
+    if not x:
+        return "0"
+    if not 1e-4 <= abs(x) < 1e6:
         mantissa, _, power = f"{x:.{digits - 1}e}".partition("e")
         return f"{mantissa}e{int(power)}".replace("-", MINUS)
-    text = np.format_float_positional(x, precision=digits, unique=False, fractional=False, trim="k")
-    return text.rstrip(".").replace("-", MINUS)
+    return f"{x:.{max(0, digits - 1 - floor(log10(abs(x))))}f}".replace("-", MINUS)
+
+
+def bracketed(text: str) -> str:
+    """A number as it stands behind a minus."""
+    return f"({text})" if text.startswith(MINUS) else text
 
 
 def cell_table(cell: Cell, query: str, key: str, d_head: int, lang: str) -> str:
@@ -79,7 +87,9 @@ def cell_table(cell: Cell, query: str, key: str, d_head: int, lang: str) -> str:
     top = np.argsort(-np.abs(cell.products), kind="stable")[:8]
     rest = cell.products.sum() - cell.products[top].sum()
     others = [rest] if len(cell.products) > len(top) else []
-    texts, total = agreeing(lambda *xs: sum(xs), [*cell.products[top], *others], cell.total, signed)
+    largest = abs(cell.products[top[0]])
+    fewest = min(max(3, 2 - floor(log10(largest))), 9) if largest else 3  # three digits of the largest
+    texts, total = agreeing(lambda *xs: sum(xs), [*cell.products[top], *others], cell.total, signed, fewest)
     digits = len(texts[0].partition(".")[2])
     rows = []
     for i in top:
@@ -103,17 +113,21 @@ def _chain(cell: Cell, d_head: int, lang: str) -> str:
     def row(name: str, working: str, value: str, css: str = "") -> None:
         rows.append(f"<tr><th class='t'>{name}</th><td>{working}</td><td class='{css}'>{value}</td></tr>")
 
-    if cell.scale == 1:
-        row(t("app.cell_no_scale", lang), "", signed(cell.score, 3))
+    if cell.scale == 1 != d_head:
+        row(t("app.cell_no_scale", lang), "", significant(cell.score, 4))
     else:
         (total, by), score = agreeing(lambda a, b: a / b, [cell.total, root], cell.score, significant, 4)
         row(t("app.cell_scale", lang, d=d_head), f"{total} ÷ {by}", score)
     row(t("app.cell_mask", lang), "", t("app.cell_masked" if cell.masked else "app.cell_seen", lang))
+    power = cell.score - cell.shift
     if cell.masked:
         row(t("app.cell_exp", lang), f"exp({MINUS}1000000000)", "0")
     else:
-        (score,), exp = agreeing(np.exp, [cell.score], cell.exp, significant, 4)
-        row(t("app.cell_exp", lang), f"exp({score})", exp)
+        if cell.shift:
+            (score, most), rest = agreeing(lambda a, b: a - b, [cell.score, cell.shift], power, significant, 4)
+            row(t("app.cell_shift", lang), f"{score} {MINUS} {bracketed(most)}", rest)
+        (rest,), exp = agreeing(np.exp, [power], cell.exp, significant, 4)
+        row(t("app.cell_exp", lang), f"exp({rest})", exp)
     (exp, total), weight = agreeing(lambda a, b: a / b, [cell.exp, cell.row_sum], cell.weight, significant)
     exp = "0" if cell.masked else exp
     row(t("app.cell_row", lang), f"{exp} ÷ {total}", "0" if cell.masked else weight)

@@ -149,7 +149,7 @@ def study() -> Study:
     if n < explanation.n_typed:
         st.caption(t("app.cut", lang, n=n, m=explanation.n_typed))
     if unknown := sum(piece.unknown for piece in explanation.tokens):
-        st.warning(t("app.unknown", lang, n=unknown))
+        st.warning(t("app.unknown_one" if unknown == 1 else "app.unknown", lang, n=unknown))
         if unknown > n / 2:
             st.caption(t("app.unknown_try", lang))
             with st.container(horizontal=True, gap="small"):

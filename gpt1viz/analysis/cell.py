@@ -6,10 +6,12 @@ import numpy as np
 
 from ..errors import GPT1VizError
 
+FAR = 100  # scores beyond this are shifted before exp, as any softmax does; e^709 leaves float64
+
 
 @dataclass(frozen=True)
 class Cell:
-    """How one head computes one weight: sum(q * k) -> * scale -> mask -> exp -> / sum of the row's exps.
+    """How one head computes one weight: sum(q * k) -> * scale -> mask -> - shift -> exp -> / sum of the row's exps.
 
     Attributes:
         q, k: (D,) of the query's and the key's position.
@@ -18,7 +20,9 @@ class Cell:
         scale: 1/sqrt(D), or 1 where the configuration leaves it out.
         score: total * scale.
         masked: whether the mask hides this key, so that the weight is 0.
-        exp: exp(score); 0 where masked.
+        shift: the row's largest score where exp of the scores would leave the floating-point range, else 0; taken
+            from every score of a row it does not change the weights.
+        exp: exp(score - shift); 0 where masked.
         row_sum: sum of exp over the keys this query may see.
         weight: exp / row_sum.
     """
@@ -30,6 +34,7 @@ class Cell:
     scale: float
     score: float
     masked: bool
+    shift: float
     exp: float
     row_sum: float
     weight: float
@@ -55,8 +60,10 @@ def cell(q: np.ndarray, k: np.ndarray, query: int, key: int, *, scale: float, ca
     q_row, keys = q[query].astype(np.float64), k.astype(np.float64)  # (D,), (S, D)
     scores = keys @ q_row * scale  # (S,)
     seen = np.arange(n) <= query if causal else np.ones(n, dtype=bool)  # (S,)
-    too_large = max(0.0, scores[seen].max() - 600)  # exp overflows at 709; the weight does not change
-    exps = np.where(seen, np.exp(np.minimum(scores - too_large, 600)), 0.0)  # (S,)
+    highest = float(scores[seen].max())
+    shift = highest if abs(highest) > FAR else 0.0
+    exps = np.zeros(n)  # (S,)
+    exps[seen] = np.exp(scores[seen] - shift)
     products = q_row * keys[key]  # (D,)
     return Cell(
         q=q_row,
@@ -66,6 +73,7 @@ def cell(q: np.ndarray, k: np.ndarray, query: int, key: int, *, scale: float, ca
         scale=scale,
         score=float(scores[key]),
         masked=not seen[key],
+        shift=shift,
         exp=float(exps[key]),
         row_sum=float(exps.sum()),
         weight=float(exps[key] / exps.sum()),
