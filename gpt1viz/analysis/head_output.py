@@ -72,6 +72,7 @@ def without_head(model: GPT1, ids: np.ndarray, layer: int, head: int, position: 
         ids: (T,) the tokens read.
         layer, head, position: counted from 0.
     """
-    batch = torch.from_numpy(ids[None, : position + 1]).to(model.device)
-    logits = model(batch, edits=Edits(heads={(layer, head): 0.0})).logits[0, -1, : model.config.n_vocab]
+    read = ids[: position + 1] if model.config.causal else ids  # (T,); behind a mask the rest changes nothing
+    batch = torch.from_numpy(read[None]).to(model.device)
+    logits = model(batch, edits=Edits(heads={(layer, head): 0.0})).logits[0, position, : model.config.n_vocab]
     return logits.softmax(dim=-1).cpu().numpy()
