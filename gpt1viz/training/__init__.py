@@ -1,0 +1,1 @@
+"""Training: schedules and optimisers, one loop, pre-training, and the run directory that everything reads."""

@@ -1,0 +1,142 @@
+"""Reading run directories: what the command line, the app, the notebooks and `load` know of a run."""
+
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from ..config import GPT1Config
+from ..errors import GPT1VizError
+from . import files
+
+LOCK, METRICS, SAMPLES, STOP = ".lock", "metrics.jsonl", "samples.jsonl", "STOP"
+STATES = ("running", "stopped", "finished", "failed")
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory as it was when it was read.
+
+    Attributes:
+        path: the directory; its name is the run's.
+        state: "running", "stopped", "finished" or "failed". A trainer that was killed leaves "running" behind and no
+            lock; that reads as "stopped".
+        step: updates done, as far as is known.
+        progress: share of the budget, 0 to 1.
+        heartbeat: when the trainer last said so, in seconds since 1970; 0 if never.
+        message: {"code", "params"} for `t(code, lang, **params)`, or None.
+        config: the model's shape, None where it cannot be read yet.
+        settings: what training was told.
+    """
+
+    path: Path
+    state: str
+    step: int
+    progress: float
+    heartbeat: float
+    message: dict | None
+    config: GPT1Config | None
+    settings: dict
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    def metrics(self, kind: str | None = None) -> list[dict]:
+        """The rows of metrics.jsonl; those of a kind only, "train" or "eval"."""
+        rows, _ = files.read_rows(self.path / METRICS)
+        return [row for row in rows if kind in (None, row.get("kind"))]
+
+    def samples(self) -> list[dict]:
+        """The rows of samples.jsonl: step, prompt, text."""
+        return files.read_rows(self.path / SAMPLES)[0]
+
+    def checkpoints(self) -> list[tuple[int, Path]]:
+        """Steps and folders, oldest first; `load` takes each."""
+        return checkpoints(self.path)
+
+
+def read_run(path: str | Path) -> Run:
+    """Read a run directory, at any moment.
+
+    Raises:
+        GPT1VizError: the folder is no run.
+    """
+    path = Path(path).expanduser().absolute()
+    status = files.read_json(path / "status.json")
+    if status.get("state") not in STATES:
+        raise GPT1VizError("training_no_run", path=path)
+    state = status["state"]
+    if state == "running" and not is_locked(path):
+        state = "stopped"
+    try:
+        config = (
+            GPT1Config.from_dict(files.read_json(path / "config.json")) if (path / "config.json").exists() else None
+        )
+    except GPT1VizError:
+        config = None
+    return Run(
+        path=path,
+        state=state,
+        step=int(status.get("step", 0)),
+        progress=float(status.get("progress", 0)),
+        heartbeat=float(status.get("heartbeat", 0)),
+        message=status.get("message"),
+        config=config,
+        settings=files.read_json(path / "settings.json"),
+    )
+
+
+def list_runs(folder: str | Path = "runs") -> list[Run]:
+    """The runs in a folder, the latest first; what is no run is left out."""
+    found = []
+    for path in Path(folder).expanduser().glob("*/status.json"):
+        try:
+            found.append(read_run(path.parent))
+        except GPT1VizError:
+            continue
+    return sorted(found, key=lambda run: run.heartbeat, reverse=True)
+
+
+def request_stop(path: str | Path) -> None:
+    """Ask a running trainer to finish its step, save and end."""
+    if (run := read_run(path)).state == "running":
+        (run.path / STOP).touch()
+
+
+def remove_run(path: str | Path) -> None:
+    """Delete a run directory.
+
+    Raises:
+        GPT1VizError: it is no run, or it is still running.
+    """
+    run = read_run(path)
+    if run.state == "running":
+        raise GPT1VizError("training_remove_running", path=run.path)
+    shutil.rmtree(run.path)
+
+
+def checkpoints(path: Path) -> list[tuple[int, Path]]:
+    """Steps and folders of a run's checkpoints, oldest first."""
+    found = []
+    for folder in (path / "checkpoints").glob("step-*"):
+        if match := re.fullmatch(r"step-(\d+)", folder.name):
+            found.append((int(match[1]), folder))
+    return sorted(found)
+
+
+def is_locked(path: Path) -> bool:
+    """Whether a trainer is at work in this directory: the system frees its lock when it dies."""
+    if not (path / LOCK).exists():
+        return False
+    lock = FileLock(path / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return True
+    except OSError:
+        return False  # not ours to write: nobody trains in it from here
+    lock.release()
+    return False
