@@ -4,6 +4,7 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import wraps
 
 import numpy as np
 import state
@@ -83,6 +84,18 @@ def careful(lang: str) -> Iterator[None]:
             st.code(traceback.format_exc(), language=None)
 
 
+def _careful(draw: Callable) -> Callable:
+    """A drawing that fails leaves a sentence in its place."""
+
+    @wraps(draw)
+    def drawn(*args, **options) -> None:
+        with careful(st.session_state.lang):
+            draw(*args, **options)
+
+    return drawn
+
+
+@_careful
 def token_strip(explanation: Explanation, lang: str, by: str, focus: int, weights: np.ndarray | None = None) -> None:
     """The text as chips coloured by `by`; a click moves the focus. `weights` (T, S) show where the focus looks."""
     n, shown = len(explanation.tokens), None
@@ -107,12 +120,14 @@ def token_strip(explanation: Explanation, lang: str, by: str, focus: int, weight
     _strip(data=payload, key="strip", on_pick_change=_focus_picked)
 
 
+@_careful
 def written_strip(tokens: list, probabilities: np.ndarray, lang: str, focus: int | None) -> None:
     """The tokens written by the model, coloured by the probability each was drawn with."""
     payload = token_strip_payload(tokens, probabilities, kind="probability", focus=focus, lang=lang)
     _strip(data=payload, key="written", on_pick_change=_step_picked)
 
 
+@_careful
 def attention_grid(explanation: Explanation, lang: str, layer: int, head: int, cell: tuple[int, int]) -> None:
     """All heads as tiles and the chosen one large; a click picks a head or locks a cell."""
     payload = attention_grid_payload(
@@ -171,6 +186,13 @@ def colour_by(lang: str, default: str, kinds: tuple[str, ...] = KINDS) -> None:
         persist_state="session",
         width=180,
     )
+
+
+@_careful
+def chart(draw: Callable, *args, key: str, **options) -> None:
+    """A plotly figure of gpt1viz.figures in the page's theme."""
+    figure = draw(*args, lang=st.session_state.lang, dark=dark(), **options)
+    st.plotly_chart(figure, theme=None, key=key, config={"displayModeBar": False})
 
 
 def look_for(name: str, lang: str) -> None:

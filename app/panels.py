@@ -34,6 +34,7 @@ _CSS = f"""
 .g1 .q {{ color: var(--query) }} .g1 .k {{ color: var(--key) }} .g1 .v {{ color: var(--value) }}
 .g1 .w {{ color: var(--attention); font-weight: 600 }}
 .g1 s {{ color: var(--secondary) }}
+.g1 p {{ margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 16px; line-height: 1.6 }}
 .g1 td.bar {{ min-width: 124px; background: linear-gradient(var(--fill), var(--fill)) no-repeat left center }}
 """
 
@@ -135,6 +136,11 @@ def _chain(cell: Cell, d_head: int, lang: str) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
+def running(text: str) -> str:
+    """A text as it is, its lines and blanks kept."""
+    return f"<p>{escape(text)}</p>"
+
+
 def token_list(title: str, tokens: Sequence[str], values: Sequence[float]) -> str:
     """Tokens with a signed number each."""
     rows = "".join(
@@ -168,14 +174,19 @@ def stages(tokens: Sequence[str], rows: Sequence[dict], others: dict, lang: str)
             f"<tr><td class='t'>{name}</td><td>{numbers.score(row['logit'])}</td>"
             f"<td>{numbers.score(row['tempered'])}</td><td>{numbers.percent(row['before'])}</td>"
             f"<td>{t('app.' + row['kept'], lang)}</td>{_bar(row['after'])}"
-            f"<td>{row['low']:.3f}–{row['high']:.3f}</td></tr>"
+            f"<td>{_slice(row['low'], row['high'])}</td></tr>"
         )
     body += (
         f"<tr class='sum'><td class='t'>{t('app.others', lang, n=format(others['n'], ','))}</td><td></td><td></td>"
         f"<td>{numbers.percent(others['before'])}</td><td></td>{_bar(others['after'])}"
-        f"<td>{others['low']:.3f}–1</td></tr>"
+        f"<td>{_slice(others['low'], 1.0)}</td></tr>"
     )
     return f"<table><tr><th class='t'>{t('app.token', lang)}</th>{head}</tr>{body}</table>"
+
+
+def _slice(low: float, high: float) -> str:
+    """A stretch of the unit interval; nothing where a filter has left none."""
+    return f"{low:.3f}–{high:.3f}" if high - low > 1e-9 else ""
 
 
 def _bar(p: float) -> str:

@@ -118,3 +118,12 @@ def test_without_a_head_is_the_model_with_it_switched_off(switches):
         np.testing.assert_allclose(found, logits[:n].softmax(-1).numpy(), atol=1e-6)
         assert found.shape == (n,) and found.sum() == pytest.approx(1, abs=1e-5)
         assert not np.allclose(found, kept[:n].softmax(-1).numpy(), atol=1e-4)
+
+
+def test_without_a_head_and_without_the_mask():
+    model, ids, _ = traced()
+    found = without_head(model, ids.numpy(), 1, 2, 3, causal=False)
+    with torch.inference_mode():
+        logits = model(ids[None], edits=Edits(heads={(1, 2): 0.0}, causal=False)).logits[0, 3]
+    np.testing.assert_allclose(found, logits[: model.config.n_vocab].softmax(-1).numpy(), atol=1e-6)
+    assert not np.allclose(found, without_head(model, ids.numpy(), 1, 2, 3), atol=1e-4)

@@ -2,12 +2,12 @@
 
 import importlib.util
 import re
-from html.parser import HTMLParser
 from math import exp
 from pathlib import Path
 
 import numpy as np
 import pytest
+from tables import Rows
 
 from gpt1viz.analysis.cell import cell
 from gpt1viz.text import t
@@ -15,29 +15,6 @@ from gpt1viz.text import t
 spec = importlib.util.spec_from_file_location("panels", Path(__file__).parents[1] / "app" / "panels.py")
 panels = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(panels)
-
-
-class Rows(HTMLParser):
-    """Tables of HTML as lists of rows, a row as the texts of its cells; `tags` are all elements met."""
-
-    def __init__(self, html: str):
-        super().__init__()
-        self.tables, self.tags, self.inside = [], set(), False
-        self.feed(html)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.add(tag)
-        if tag == "table":
-            self.tables.append([])
-        elif tag == "tr":
-            self.tables[-1].append([])
-        elif tag in ("td", "th"):
-            self.tables[-1][-1].append("")
-        self.inside = tag in ("td", "th", "s") or (self.inside and tag not in ("tr", "table"))
-
-    def handle_data(self, data):
-        if self.inside:
-            self.tables[-1][-1][-1] += data
 
 
 def number(text: str) -> float:

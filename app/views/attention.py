@@ -84,21 +84,22 @@ st.caption(
 )
 if study.focus == 0 and shown.causal:
     st.caption(t("app.first_token", lang))
-worked = cell(
-    shown.field("q")[layer, head],
-    shown.field("k")[layer, head],
-    study.focus,
-    key,
-    scale=shown.scale,
-    causal=shown.causal,
-)
 dark = components.dark()
-st.html(panels.page(panels.cell_table(worked, here, there, config.d_head, lang), dark))
+with components.careful(lang):
+    worked = cell(
+        shown.field("q")[layer, head],
+        shown.field("k")[layer, head],
+        study.focus,
+        key,
+        scale=shown.scale,
+        causal=shown.causal,
+    )
+    st.html(panels.page(panels.cell_table(worked, here, there, config.d_head, lang), dark))
 
 adds, off = st.columns(2, gap="medium")
-output = head_output(model, shown.weights[layer, :, study.focus], shown.field("v")[layer], layer, head)
-with adds:
+with adds, components.careful(lang):
     st.subheader(t("app.adds_title", lang), anchor=False)
+    output = head_output(model, shown.weights[layer, :, study.focus], shown.field("v")[layer], layer, head)
     st.caption(
         t(
             "app.adds_caption",
@@ -118,12 +119,12 @@ with adds:
     st.html(panels.page("".join(tables), dark))
     if config.norm == "post":
         st.caption(t("app.adds_lens", lang))
-with off:
+with off, components.careful(lang):
     st.subheader(t("app.off_title", lang), anchor=False)
     st.caption(t("app.off_caption", lang, layer=layer, head=head))
-    before = plain.next_probability[study.focus][:5]
-    ids = plain.next_ids[study.focus][:5]
-    without = without_head(model, plain.ids, layer, head, study.focus)
+    before = shown.next_probability[study.focus][:5]
+    ids = shown.next_ids[study.focus][:5]
+    without = without_head(model, shown.ids, layer, head, study.focus, causal=not lifted)
     st.html(panels.page(panels.comparison(state.entries(vocabulary, ids), before, without[ids], lang), dark))
 
 components.show_code(lang, attend, Attention.forward, explain, cell, head_output, without_head)

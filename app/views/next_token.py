@@ -124,24 +124,14 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     st.button(t("app.roll", lang), on_click=roll, disabled=greedy or seed == MOST_SEED)
     turn = (key, len(steps), seed)
     if st.session_state.get("turn") != turn:
-        st.session_state.update(turn=turn, u=round(first_draw(seed + len(steps)), 3))
+        st.session_state.update(turn=turn, u=int(1000 * first_draw(seed + len(steps))) / 1000)
     u = st.slider(t("app.draw", lang), 0.0, 0.999, step=0.001, format="%.3f", key="u", disabled=greedy)
 chosen = 0 if greedy else options.pick(u)
 name = state.entries(tokenizer, [int(options.ids[chosen])])[0]
 
 shown = int(min(len(options.ids), 40))
-st.plotly_chart(
-    unit_bar(
-        state.entries(tokenizer, options.ids[:shown].tolist()),
-        options.edges.numpy(),
-        None if greedy else u,
-        lang=lang,
-        dark=components.dark(),
-    ),
-    theme=None,
-    key="unit_bar",
-    config={"displayModeBar": False},
-)
+bar = state.entries(tokenizer, options.ids[:shown].tolist())
+components.chart(unit_bar, bar, options.edges.numpy(), None if greedy else u, key="unit_bar")
 if greedy:
     st.markdown(state.plain(t("app.takes", lang, token=name)))
 elif chosen >= shown:
@@ -170,7 +160,7 @@ if writing:
     for step in generate(model, tokenizer, ids, writing, seed=seed + len(steps), **settings):
         steps.append(step)
         st.session_state.to_write -= 1
-        page.markdown(state.plain(step.text))
+        page.html(panels.page(panels.running(step.text), components.dark()))
         if len(steps) >= MOST_STEPS:
             break
     st.session_state.to_write = 0
@@ -178,7 +168,9 @@ if writing:
 if not steps:
     page.caption(t("app.written_empty", lang))
 else:
-    page.markdown(state.plain(steps[-1].text))
+    page.html(panels.page(panels.running(steps[-1].text), components.dark()))
+    if full:
+        st.caption(t("app.written_full", lang, n=MOST_STEPS))
     if (window := steps[-1].window_start) > 0:
         st.caption(t("app.window_slid", lang, n_ctx=model.config.n_ctx, start=window))
     drawn = np.array([state.drawn_with(step) for step in steps], dtype=np.float32)
@@ -189,16 +181,12 @@ else:
         step = steps[picked]
         there = state.entries(tokenizer, [step.id])[0]
         st.markdown(f"**{t('app.alternatives', lang, token=state.plain(there))}**")
-        which = "alternatives_greedy" if step.u is None else "alternatives"
+        which = "alternatives_greedy" if step.u is None else "alternatives_caption"
         st.caption(t(f"app.{which}", lang, n=picked, u="" if step.u is None else f"{step.u:.3f}"))
         st.html(table(step.distribution()))
 
 st.subheader(t("app.surprisal_title", lang), anchor=False)
-st.plotly_chart(
-    surprisal(plain.tokens, plain.surprisal, plain.entropy, lang=lang, dark=components.dark()),
-    theme=None,
-    key="surprisal",
-)
+components.chart(surprisal, plain.tokens, plain.surprisal, plain.entropy, key="surprisal")
 st.caption(t("app.surprisal_caption", lang))
 st.markdown(f"**{t('app.expected_title', lang)}**")
 if study.focus == 0:
@@ -207,16 +195,11 @@ else:
     before = study.focus - 1
     came = {"p": numbers.percent(float(plain.probability[study.focus])), "rank": int(plain.rank[study.focus])}
     st.caption(t("app.expected_caption", lang, token=state.plain(state.token_text(study, study.focus)), **came))
-    st.plotly_chart(
-        next_tokens(
-            state.entries(tokenizer, plain.next_ids[before]),
-            plain.next_probability[before],
-            chosen=int(plain.rank[study.focus]) - 1,
-            lang=lang,
-            dark=components.dark(),
-        ),
-        theme=None,
+    components.chart(
+        next_tokens,
+        state.entries(tokenizer, plain.next_ids[before]),
+        plain.next_probability[before],
+        chosen=int(plain.rank[study.focus]) - 1,
         key="expected",
-        config={"displayModeBar": False},
     )
 components.show_code(lang, distribution, Distribution.pick, generate)

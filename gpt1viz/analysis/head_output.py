@@ -64,15 +64,21 @@ def head_output(
 
 
 @torch.inference_mode()
-def without_head(model: GPT1, ids: np.ndarray, layer: int, head: int, position: int) -> np.ndarray:
+def without_head(
+    model: GPT1, ids: np.ndarray, layer: int, head: int, position: int, *, causal: bool = True
+) -> np.ndarray:
     """Probabilities (V,) of the token after `position` when one head is switched off: measured, not estimated.
 
     Args:
         model: any GPT1.
         ids: (T,) the tokens read.
         layer, head, position: counted from 0.
+        causal: False lifts the mask.
     """
-    read = ids[: position + 1] if model.config.causal else ids  # (T,); behind a mask the rest changes nothing
+    hidden = causal and model.config.causal  # whether a mask hides what follows: it then changes nothing
+    read = ids[: position + 1] if hidden else ids  # (T,)
     batch = torch.from_numpy(read[None]).to(model.device)
-    logits = model(batch, edits=Edits(heads={(layer, head): 0.0})).logits[0, position, : model.config.n_vocab]
+    logits = model(batch, edits=Edits(heads={(layer, head): 0.0}, causal=hidden)).logits[
+        0, position, : model.config.n_vocab
+    ]
     return logits.softmax(dim=-1).cpu().numpy()
