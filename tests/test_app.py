@@ -1,7 +1,12 @@
 """The app without a browser: every page, both languages, whatever is typed, whatever the link asks for."""
 
+import re
+import sys
+import tomllib
+
 import pytest
-from app_driver import PAGES, SENTENCE, html, linked, opened, press, said, sent, turned, typed, well
+from app_driver import APP, PAGES, SENTENCE, html, linked, opened, press, said, sent, turned, typed, well
+from house import calls, label, sources
 
 import gpt1viz
 from gpt1viz.text import strings, t
@@ -189,3 +194,44 @@ def test_pages_share_text_focus_and_settings():
     grid, _ = sent(app, "grid")
     assert grid["focus"] == [0, 2] and grid["cell"] == [2, 1]
     assert app.slider(key="top_k").value == 4 if app.slider else app.session_state.top_k == 4
+
+
+def test_a_drawing_that_fails_leaves_the_page(monkeypatch):
+    app = opened(text=SENTENCE)
+
+    def fails(*_, **__):
+        raise RuntimeError("<b>no paper</b>")
+
+    monkeypatch.setattr(sys.modules["components"], "attention_grid_payload", fails)
+    app.run()
+    assert [error.value for error in app.error] == [t("app.went_wrong", "en")] and not app.exception
+    assert "RuntimeError: <b>no paper</b>" in app.expander[0].code[0].value
+    assert t("app.cell_sum", "en") in html(app) and sent(app, "strip")[0]["focus"] == 7
+    assert linked(app)["text"] == SENTENCE
+    monkeypatch.undo()
+    assert well(app.run()) and sent(app, "grid")[0]["focus"] == [3, 5]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_page_that_fails_says_so(lang, monkeypatch):
+    def fails(*_, **__):
+        raise gpt1viz.errors.GPT1VizError("too_long", n=7, n_ctx=5)
+
+    app = opened("next_token", lang=lang, text=SENTENCE)
+    monkeypatch.setattr(sys.modules["state"], "next_logits", fails)
+    app.run()
+    [error] = app.error
+    assert error.value.replace("\\", "") == t("errors.too_long", lang, n=7, n_ctx=5) and not app.exception
+    assert linked(app)["text"] == SENTENCE
+
+
+def test_the_server_is_this_machines_own():
+    config = tomllib.loads((APP.parent / ".streamlit" / "config.toml").read_text(encoding="utf-8"))
+    assert config["server"]["address"] == "localhost" and config["browser"]["gatherUsageStats"] is False
+
+
+@pytest.mark.parametrize("path", sources("app"), ids=label)
+def test_caches_are_bounded(path):
+    for call in [*calls(path, "cache_resource"), *calls(path, "cache_data")]:
+        assert "max_entries" in {keyword.arg for keyword in call.keywords}, f"{label(path)}:{call.lineno}"
+    assert not re.search(r"@st\.cache_\w+\s*$", path.read_text(encoding="utf-8"), re.MULTILINE)
