@@ -1,0 +1,377 @@
+"""Both pages in a real browser with the network cut: what is drawn and said, against the tensors."""
+
+import json
+import re
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import torch
+from app_server import serving
+from browser import chromium, open_page
+
+import gpt1viz
+from gpt1viz import palette
+from gpt1viz.explain import explain
+from gpt1viz.figures.numbers import percent, weight
+from gpt1viz.sampling import Sampling, distribution
+from gpt1viz.text import t
+
+pytestmark = pytest.mark.browser
+
+SENTENCE = "The old king gave the rabbit a golden ring and"
+MOST = 60_000  # ms that a loaded machine may take
+IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("app")
+
+
+@pytest.fixture(scope="module")
+def site(folder):
+    with serving(folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def there():
+    model, tokenizer, *_ = gpt1viz.load("storybook")
+    return explain(model, tokenizer, SENTENCE)
+
+
+@pytest.fixture
+def show(browser, site):
+    """show(page, **query) opens a page of the app and waits until it is drawn."""
+    pages, hosts, missing = [], set(), set()
+
+    def show(name="", width=1280, dark=False, **query):
+        page = open_page(browser, f"{site}/_stcore/health", width=width, dark=dark)
+        page.set_default_timeout(MOST)
+        pages.append(page)
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        page.on("websocket", lambda socket: hosts.add(urlsplit(socket.url).hostname))
+        page.on("response", lambda answer: missing.add(urlsplit(answer.url).path) if answer.status >= 400 else None)
+        page.goto(f"{site}/{name}?{urlencode({'text': SENTENCE} | query)}")
+        drawn(page)
+        return page
+
+    yield show
+    for page in pages:
+        # Streamlit looks for its own addresses below a page's first, and asks again at the top.
+        assert [fault for fault in page.faults if "status of 404" not in fault] == []
+        page.close()
+    assert missing <= {"/next_token/_stcore/health", "/next_token/_stcore/host-config"}
+    assert hosts <= {"localhost"}
+
+
+def drawn(page):
+    page.wait_for_selector(".g1v[data-kind]")
+    page.wait_for_selector(IDLE)
+
+
+def box(page, name, lang="en"):
+    return page.get_by_label(t(f"app.{name}", lang), exact=True)
+
+
+def becomes(page, read, wanted):
+    """Waits until read() gives what is wanted."""
+    for _ in range(MOST // 50):
+        if read() == wanted:
+            return
+        page.wait_for_timeout(50)
+    assert read() == wanted
+
+
+def says(view, *parts):
+    """Waits until a view's live region says all this; gives what it says."""
+    words = "".join(f"(?=.*{re.escape(part)})" for part in parts)
+    region = view.locator(".g1v-readout", has_text=re.compile(words))
+    region.wait_for()
+    return region.inner_text()
+
+
+def grid(page):
+    return page.locator(".g1v[data-head]")
+
+
+def strip(page):
+    return page.locator(".g1v[data-kind]").first
+
+
+def geometry(page, which):
+    canvas = grid(page).locator("canvas").nth(["tiles", "matrix"].index(which))
+    return canvas, json.loads(canvas.get_attribute("data-geometry"))
+
+
+def cell(page, q, s):
+    """(canvas, position) of a cell of the large head."""
+    canvas, g = geometry(page, "matrix")
+    return canvas, {"x": g["left"] + (s - g["s0"] + 0.5) * g["cell"], "y": g["top"] + (q - g["q0"] + 0.5) * g["cell"]}
+
+
+def tile(page, layer, head, i=0, j=0):
+    """(canvas, position) of a cell of a small head."""
+    canvas, g = geometry(page, "tiles")
+    x, y = g["left"] + head * g["step"] + (j + 0.5) * g["cell"], g["top"] + layer * g["step"] + (i + 0.5) * g["cell"]
+    return canvas, {"x": x, "y": y}
+
+
+def hover(target):
+    canvas, position = target
+    canvas.hover(position=position)
+
+
+def click(target):
+    canvas, position = target
+    canvas.click(position=position)
+
+
+def colour(target):
+    """(R, G, B) of a pixel."""
+    canvas, at = target
+    script = f"(c) => [...c.getContext('2d').getImageData({int(at['x'])}, {int(at['y'])}, 1, 1).data].slice(0, 3)"
+    return tuple(canvas.evaluate(script))
+
+
+def rgb(hex):
+    return tuple(int(hex[i : i + 2], 16) for i in (1, 3, 5))
+
+
+def query(page):
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def linked(page, **wanted):
+    """Waits until the address says this."""
+    page.wait_for_function(
+        "(wanted) => { const q = new URL(location.href).searchParams;"
+        " return Object.entries(wanted).every(([name, value]) => q.get(name) === value) }",
+        arg={name: str(value) for name, value in wanted.items()},
+    )
+
+
+def table(page, header):
+    """Rows of the table whose header has this cell, as texts."""
+    found = page.locator(".g1 table", has=page.locator("th", has_text=re.compile(f"^{re.escape(header)}$"))).first
+    return [row.locator("td").all_inner_texts() for row in found.locator("tr").all()[1:]]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_attention_shows_the_weights(show, there, lang):
+    page = show(lang=lang, layer=1, head=4)
+    assert page.title() == t("app.title", lang) and grid(page).get_attribute("data-head") == "1,4"
+    assert page.evaluate("document.documentElement.lang") == {"en": "en", "zh": "zh-CN"}[lang]
+    for q, s in ((9, 0), (5, 5), (7, 3)):
+        hover(cell(page, q, s))
+        assert value(page, 1, 4, q, s, lang) == pytest.approx(there.weights[1, 4, q, s], abs=6e-5)
+    hover(cell(page, 2, 6))
+    says(grid(page), t("views.grid_masked", lang))
+    for layer, head, q, s in ((0, 0, 3, 1), (5, 5, 9, 9), (3, 2, 6, 0)):
+        hover(tile(page, layer, head, q, s))
+        level = round(float(there.weights[layer, head, q, s]) ** 0.5 * 63) / 63  # as the caption says
+        about = t("views.grid_about", lang, value=weight(level**2))
+        says(grid(page), where(page, layer, head, q, s, lang) + about)
+    for i in (1, 4, 9):
+        strip(page).locator(".g1v-chip").nth(i).hover()
+        says(strip(page), f" {i} ", f" {percent(float(there.probability[i]))}")
+
+
+def where(page, layer, head, q, s, lang="en"):
+    """What a view says of a cell before its value."""
+    query, key = (strip(page).locator(".g1v-chip").nth(i).inner_text() for i in (q, s))
+    return t("views.grid_at", lang, head=f"L{layer}·H{head}", query=query, q=q, key=key, s=s, value="")
+
+
+def value(page, layer, head, q, s, lang="en"):
+    """The weight that the large head says; waits until it does."""
+    before = where(page, layer, head, q, s, lang)
+    words = t("views.grid_value_weights", lang, value="")
+    return float(says(grid(page), before + words).removeprefix(before + words))
+
+
+def test_clicks_on_attention_move_everything(show, there):
+    page = show()
+    click(tile(page, 2, 5))
+    grid(page).and_(page.locator("[data-head='2,5']")).wait_for()
+    becomes(page, lambda: (box(page, "layer").input_value(), box(page, "head").input_value()), ("2", "5"))
+    linked(page, layer=2, head=5)
+    click(cell(page, 6, 2))
+    becomes(page, lambda: (box(page, "position").input_value(), box(page, "key").input_value()), ("6", "2"))
+    linked(page, pos=6, key=2)
+    becomes(page, lambda: page.locator(".g1 td.w").inner_text(), weight(float(there.weights[2, 5, 6, 2])))
+    caption = page.get_by_text("L2·H5: how much")
+    assert "(6)" in caption.inner_text() and "(2)" in caption.inner_text()
+
+    page.mouse.move(0, 0)
+    grid(page).locator("canvas").nth(1).focus()
+    page.keyboard.press("Escape")
+    page.wait_for_function("!new URL(location.href).searchParams.has('key')")
+    strip(page).locator(".g1v-chip").nth(3).click()
+    becomes(page, lambda: box(page, "position").input_value(), "3")
+    strongest = int(there.weights[2, 5, 3].argmax())
+    becomes(page, lambda: box(page, "key").input_value(), str(strongest))
+    says(strip(page), "position 3")
+
+
+def test_keys_move_cell_and_head_and_tab_leaves(show, there):
+    page = show(layer=1, head=1)
+    canvas = grid(page).locator("canvas").nth(1)
+    canvas.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowLeft")
+    left = max(int(there.weights[1, 1, 9].argmax()) - 1, 0)  # the arrows start from the cell that is worked out
+    assert value(page, 1, 1, 8, left) == pytest.approx(there.weights[1, 1, 8, left], abs=6e-5)
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Shift+ArrowDown")
+    becomes(page, lambda: grid(page).get_attribute("data-head"), "2,2")
+    becomes(page, lambda: (box(page, "layer").input_value(), box(page, "head").input_value()), ("2", "2"))
+    page.wait_for_selector(IDLE)
+    assert canvas.evaluate("(c) => c.getRootNode().activeElement === c")
+    page.keyboard.press("Tab")
+    assert not canvas.evaluate("(c) => c.getRootNode().activeElement === c")
+    page.keyboard.press("Shift+Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_function("new URL(location.href).searchParams.has('key')")
+
+
+def test_the_mask_lifted_is_drawn(show, there):
+    page = show(layer=0, head=0, pos=2)
+    hidden = colour(cell(page, 2, 8))
+    page.get_by_text(t("app.lift_mask", "en")).click()
+    page.get_by_text(t("app.mask_off", "en"), exact=True).wait_for()
+    hover(cell(page, 2, 8))
+    model, tokenizer, *_ = gpt1viz.load("storybook")
+    lifted = explain(model, tokenizer, SENTENCE, edits=gpt1viz.Edits(causal=False))
+    assert value(page, 0, 0, 2, 8) == pytest.approx(lifted.weights[0, 0, 2, 8], abs=6e-5)
+    linked(page, lifted="true")
+    assert hidden != colour(cell(page, 2, 8)) or lifted.weights[0, 0, 2, 8] < 1e-4
+
+
+def test_what_is_typed_is_shown_as_text(show):
+    page = show()
+    evil = "<script>window.evil = 1</script><b class='evil'>bold</b>"
+    box(page, "text").fill(evil)
+    linked(page, text=evil)
+    becomes(page, lambda: "".join(strip(page).locator(".g1v-chip").all_inner_texts())[:8], "<script>")
+    for name in ("next_token", "attention"):
+        page.get_by_role("link", name=t(f"app.{name}", "en")).click()
+        page.get_by_role("heading", name=t(f"app.{name}", "en")).wait_for()
+        drawn(page)
+        assert box(page, "text").input_value() == evil
+        assert page.evaluate("window.evil") is None and page.locator(".evil").count() == 0
+    box(page, "text").fill("")
+    page.get_by_text(t("app.empty", "en")).wait_for()
+    linked(page, text="")
+    box(page, "text").fill("the fox ran " * 800)
+    page.get_by_text(t("app.cut", "en", n=256, m=2400)).wait_for()
+    becomes(page, lambda: "text" in query(page), False)
+    page.get_by_role("link", name="Next token").click()
+    page.get_by_role("heading", name="Next token").wait_for()
+    drawn(page)
+    assert box(page, "text").input_value() == "the fox ran " * 800
+
+
+def test_a_link_reopens_the_view(show, browser):
+    page = show(lang="zh", layer=4, head=2, pos=6, key=1)
+    box(page, "text", "zh").fill("the fox ran to the river and sat down")
+    linked(page, pos=8)
+    box(page, "position", "zh").fill("5")
+    box(page, "position", "zh").press("Enter")
+    linked(page, pos=5)
+    click(cell(page, 7, 3))
+    linked(page, pos=7, key=3)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name=t("app.copy_link", "zh")).click()
+    page.get_by_role("button", name=t("app.copied", "zh")).wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.url
+    page.reload()
+    drawn(page)
+    becomes(page, lambda: box(page, "text", "zh").input_value(), "the fox ran to the river and sat down")
+    assert query(page) == {"lang": "zh", "model": "storybook", "layer": "4", "head": "2", "pos": "7", "key": "3"} | {
+        "text": "the fox ran to the river and sat down"
+    }
+    assert [box(page, name, "zh").input_value() for name in ("layer", "head", "position", "key")] == [
+        "4",
+        "2",
+        "7",
+        "3",
+    ]
+    assert page.evaluate("history.length") <= 3
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_next_token_shows_the_distribution(show, there, lang):
+    page = show("next_token", lang=lang)
+    for i in (1, 6, 9):
+        strip(page).locator(".g1v-chip").nth(i).hover()
+        says(strip(page), f" {i} ", f" {there.surprisal[i]:.1f}")
+    options = distribution(torch.from_numpy(there.logits), Sampling())
+    rows = table(page, t("app.col_slice", lang))
+    assert [row[5] for row in rows[:8]] == [percent(float(p)) for p in options.probabilities[:8]]
+    page.get_by_text(t("app.greedy", lang), exact=True).click()
+    becomes(page, lambda: table(page, t("app.col_slice", lang))[0][5], "100%")
+    page.get_by_role("button", name=t("app.write_one", lang)).click()
+    becomes(page, lambda: page.locator(".g1 p").all_inner_texts()[:1], [decoded(there, options.ids[0])])
+    page.get_by_role("link", name=t("app.attention", lang)).click()
+    page.get_by_role("heading", name=t("app.attention", lang)).wait_for()
+    grid(page).wait_for()
+    assert box(page, "text", lang).input_value() == SENTENCE and box(page, "position", lang).input_value() == "9"
+
+
+def decoded(there, id):
+    tokenizer = gpt1viz.load("storybook").tokenizer
+    return tokenizer.decode([*there.ids.tolist(), int(id)])
+
+
+def test_writing_stops(show, folder):
+    page = show("next_token")
+    (folder / "hold").touch()
+    page.get_by_role("button", name=t("app.write_many", "en")).click()
+    page.locator(".g1 p").wait_for()
+    page.get_by_role("button", name=t("app.stop", "en")).click()
+    (folder / "hold").unlink()
+    page.get_by_role("button", name=t("app.stop", "en"), disabled=True).wait_for()
+    written = page.locator(".g1v[data-kind]").nth(1)
+    written.wait_for()
+    page.wait_for_selector(IDLE)
+    n = written.locator(".g1v-chip").count()
+    assert 0 < n < 20
+    written.locator(".g1v-chip").nth(0).click()
+    page.get_by_text(re.compile("^Instead of")).wait_for()
+    page.get_by_role("button", name=t("app.undo", "en")).click()
+    becomes(page, lambda: written.locator(".g1v-chip").count() if n > 1 else 0, n - 1)
+    page.get_by_role("button", name=t("app.clear", "en")).click()
+    page.get_by_text(t("app.written_empty", "en")).wait_for()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("name", ["", "next_token"])
+def test_both_themes_at_900_px(show, name, dark):
+    page = show(name, width=900, dark=dark)
+    paper = rgb(palette.PAPER[dark])
+    background = page.locator("[data-testid=stApp]").evaluate("(e) => getComputedStyle(e).backgroundColor")
+    assert tuple(map(int, re.findall(r"\d+", background)[:3])) == paper
+    assert strip(page).get_attribute("data-theme") == ("dark" if dark else "light")
+    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    main = page.locator("[data-testid=stMain]")
+    assert main.evaluate("(e) => e.scrollWidth <= e.clientWidth")
+    if not name:
+        _, g = geometry(page, "matrix")
+        corner = (grid(page).locator("canvas").nth(1), {"x": 2, "y": g["height"] - 2})
+        blank = (
+            grid(page)
+            .locator("canvas")
+            .nth(1)
+            .evaluate("(c) => c.getContext('2d').getImageData(2, c.height - 2, 1, 1).data[3]")
+        )
+        assert blank == 0 or colour(corner) == paper
+        ink = page.locator(".g1").first.evaluate("(e) => getComputedStyle(e).color")
+        assert tuple(map(int, re.findall(r"\d+", ink)[:3])) == rgb(palette.INK[dark])
