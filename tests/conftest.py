@@ -1,4 +1,4 @@
-"""What all tests share: two threads, fixed seeds, no network, an empty cache, ../shared where it is there."""
+"""What all tests share: one thread, fixed seeds, no network, an empty cache, ../shared where it is there."""
 
 import errno
 import os
@@ -12,7 +12,7 @@ import pytest
 
 NETWORK = os.environ.get("GPT1VIZ_NETWORK") == "1"
 LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "", None}
-os.environ["OMP_NUM_THREADS"] = "2"  # before anything imports torch, and for the processes that tests start
+os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports torch: tiny models lose time on a second thread
 if not NETWORK:
     os.environ["HF_HUB_OFFLINE"] = "1"
 
