@@ -64,8 +64,8 @@ class Distribution:
 
 
 def distribution(logits: Tensor, sampling: Sampling) -> Distribution:
-    """Every stage between the logits (V,) of one position and the draw, in float64."""
-    ids = torch.from_numpy(np.argsort(-logits.cpu().numpy()))  # half the time of torch's own sort
+    """Every stage between the logits (V,) of one position, float32, and the draw, in float64."""
+    ids = _most_probable_first(logits)
     logits = logits.cpu()[ids].double()
     tempered = logits / sampling.temperature
     below = (logits - logits[0]) / sampling.temperature  # the same to a softmax, and finite however small T is
@@ -77,3 +77,15 @@ def distribution(logits: Tensor, sampling: Sampling) -> Distribution:
     keep_p = keep_k if sampling.top_p in (None, 1) else keep_k & (reached < sampling.top_p)
     probabilities = below.masked_fill(~keep_p, -torch.inf).softmax(dim=0)
     return Distribution(ids, logits, tempered, unfiltered, keep_k, keep_p, probabilities, probabilities.cumsum(dim=0))
+
+
+def _most_probable_first(logits: Tensor) -> Tensor:
+    """Ids by falling logit, equal ones in the vocabulary's order: a tenth of the time of torch's stable sort.
+
+    The bits of a float32, read as an integer, sort as the float does once a negative one's are turned over; the id,
+    put behind them, settles ties.
+    """
+    bits = (0 - logits.float()).cpu().numpy().view(np.int32)
+    bits = bits ^ ((bits >> 31) & 0x7FFFFFFF)
+    keys = bits.astype(np.int64) << 32 | np.arange(len(bits))
+    return torch.from_numpy(np.sort(keys) & 0xFFFFFFFF)

@@ -117,7 +117,7 @@ class Trace:
         for name, there in (("scores", scores is not None), ("mask", "mask" in (self.fields or ()))):
             if not there:
                 raise GPT1VizError("trace_missing", name=name, layer=layer)
-        return scores if self.mask is None else scores.masked_fill(~self.mask, MASKED)
+        return scores if self.mask is None else torch.where(self.mask, scores, MASKED)
 
 
 MODEL_FIELDS = {f.name: f.metadata["dims"] for f in fields(Trace) if "dims" in f.metadata}
@@ -172,6 +172,8 @@ class Edits:
     def weights(self, weights: Tensor, layer: int) -> Tensor:
         """Attention weights (B, H, T, S) of `layer`, with the replaced matrices in place."""
         chosen = {head: matrix for (at, head), matrix in self.attention.items() if at == layer}
+        if not chosen:
+            return weights
         heads = [
             chosen[h].to(weights).expand_as(weights[:, h]) if h in chosen else weights[:, h]
             for h in range(weights.shape[1])

@@ -27,6 +27,15 @@ def test_most_probable_first_and_ties_in_the_vocabularys_order():
     assert torch.equal(d.logits, LOGITS.double()[d.ids])
 
 
+def test_a_large_vocabulary_is_sorted_exactly():
+    """Many ties, zeros of both signs, infinities, the smallest and the largest numbers: as a stable sort has them."""
+    logits = (random(40478, seed=2) * 8).round() / 8
+    logits[5:13] = torch.tensor([0.0, -0.0, torch.inf, -torch.inf, 1e-45, -1e-45, 3e38, -3e38])
+    wanted = (0 - logits).argsort(stable=True)
+    assert torch.equal(distribution(logits, Sampling()).ids, wanted)
+    assert len(logits.unique()) < 100
+
+
 def test_the_temperature_divides_the_logits():
     for temperature in (0.5, 2.0):
         d = distribution(LOGITS, Sampling(temperature=temperature))
