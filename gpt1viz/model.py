@@ -72,7 +72,7 @@ def attend(
         seen = None if is_causal else mask
         return F.scaled_dot_product_attention(q, k, v, seen, dropout_p=dropout, is_causal=is_causal, scale=scale)
     scores = q @ k.transpose(-2, -1) * scale  # (B, H, T, S)
-    masked_scores = scores if mask is None else scores.masked_fill(~mask, MASKED)  # (B, H, T, S)
+    masked_scores = scores if mask is None else torch.where(mask, scores, MASKED)  # (B, H, T, S)
     weights = edits.weights(masked_scores.softmax(dim=-1), layer)  # (B, H, T, S)
     record.record(scores=scores, weights=weights)
     return F.dropout(weights, dropout) @ v  # (B, H, T, D)
