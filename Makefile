@@ -34,7 +34,7 @@ bench: .venv/installed-peers  ## measure gpt1viz against its peers, in one run
 	@touch $@
 
 .venv/installed-peers: benchmarks/requirements.txt .venv/installed-all
-	$(BIN)/python -m pip install -r benchmarks/requirements.txt -c constraints.txt $(PIP_ARGS)
+	$(BIN)/python -m pip install --no-deps -r benchmarks/requirements.txt $(PIP_ARGS)
 	@touch $@
 
 $(BIN)/pip:
