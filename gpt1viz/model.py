@@ -6,6 +6,7 @@ Parameter names follow the 2018 release (train.py) and its Hugging Face port; ma
 """
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -97,17 +98,11 @@ class Attention(nn.Module):
         )
         if cache is not None:
             k, v = cache.update(layer, k, v)  # (B, H, S, D)
+        scale = None if config.scale_attn else 1.0
+        is_causal = mask is not None and n_new == k.shape[2]
+        dropout = config.attn_pdrop if self.training else 0.0
         heads = attend(
-            q,
-            k,
-            v,
-            mask,
-            scale=None if config.scale_attn else 1.0,
-            is_causal=mask is not None and n_new == k.shape[2],
-            dropout=config.attn_pdrop if self.training else 0.0,
-            layer=layer,
-            record=record,
-            edits=edits,
+            q, k, v, mask, scale=scale, is_causal=is_causal, dropout=dropout, layer=layer, record=record, edits=edits
         )
         heads = edits.scaled(heads, layer)  # (B, H, T, D)
         attn_out = self.c_proj(heads.transpose(1, 2).flatten(2))  # (B, T, C)
@@ -211,6 +206,7 @@ class GPT1(nn.Module):
         edits: Edits | None = None,
         cache: "Cache | None" = None,
         joint_softmax: bool = False,
+        head: Callable[[Tensor, Tensor], Tensor] = F.linear,
     ) -> Output:
         """Logits for the token after each position.
 
@@ -220,6 +216,7 @@ class GPT1(nn.Module):
             edits: changes this pass only.
             cache: keys and values of the positions before `ids`; this pass adds its own.
             joint_softmax: score the position rows too, as the 2018 fine-tuning code does with its single matrix.
+            head: makes the logits of `hidden` and the rows (V, C); training puts in a loss that never holds them all.
 
         Returns:
             Output(logits (B, T, V) or (B, T, V + n_ctx) when joint, hidden (B, T, C)).
@@ -251,7 +248,7 @@ class GPT1(nn.Module):
             x = block(edits.stream(x, layer), mask, layer, trace.block(layer), edits, cache)  # (B, T, C)
         hidden = self.ln_f(edits.stream(x, config.n_layer))  # (B, T, C)
         rows = torch.cat([token_rows, position_rows]) if joint_softmax else token_rows  # (V, C)
-        logits = F.linear(hidden, rows)  # (B, T, V)
+        logits = head(hidden, rows)  # (B, T, V)
         trace.record(hidden=hidden, logits=logits)
         if cache is not None:
             cache.length += n_new

@@ -8,9 +8,9 @@ from typing import Protocol
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
 
 from ..model import GPT1
+from .losses import token_loss
 from .progress import Bar
 
 
@@ -28,12 +28,6 @@ class Text(Protocol):
     starts: np.ndarray
     n_characters: int
     digest: str
-
-
-def token_loss(model, ids: Tensor) -> Tensor:
-    """Mean -log P of tokens 1 to T given those before, in nats; ids (B, T + 1)."""
-    logits = model(ids[:, :-1]).logits  # (B, T, V)
-    return F.cross_entropy(logits.flatten(0, 1).float(), ids[:, 1:].flatten())
 
 
 @torch.no_grad()

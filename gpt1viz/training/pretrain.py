@@ -15,8 +15,9 @@ from ..generate import generate
 from ..model import GPT1
 from .batches import Windows
 from .distributed import World
-from .evaluate import Text, glance, token_loss
+from .evaluate import Text, glance
 from .loop import Callback, Job, Outcome
+from .losses import token_loss
 from .schedules import SCHEDULES, warmup_share
 from .settings import TrainSettings
 from .trainer import train
