@@ -266,6 +266,30 @@ def test_embedding_dropout_falls_on_the_matrix_that_input_and_head_share():
     assert torch.allclose(trace.logits[0, :, 9], hidden @ trace.tokens[0, 1], atol=1e-5)
 
 
+def test_positions_are_dropped_with_the_joint_matrix():
+    torch.manual_seed(0)
+    model, trace = only(embd_pdrop=0.5), Trace()
+    hidden, logits = model(random_ids(), trace=trace, joint_softmax=True).hidden, trace.logits
+    seen = trace.positions != 0
+    assert 0 < seen.sum() < T * 12
+    assert torch.allclose(trace.positions[seen], 2 * model.positions_embed.weight[:T][seen])
+    assert close(logits[..., CONFIG.n_rows : CONFIG.n_rows + T], hidden @ trace.positions.T)
+
+
+def test_residual_dropout_falls_on_what_each_sub_layer_adds():
+    torch.manual_seed(0)
+    trace = Trace()
+    only(resid_pdrop=0.5)(random_ids(), trace=trace)
+    block = trace.blocks[0]
+    for before, added, after in (
+        (block.resid_in, block.attn_out, block.resid_mid),
+        (block.ln_1, block.mlp_out, block.resid_out),
+    ):
+        dropped = after == before
+        assert 0.3 < dropped.float().mean() < 0.7
+        assert torch.allclose(after, before + torch.where(dropped, 0.0, 2 * added), atol=1e-6)
+
+
 def test_attention_dropout_keeps_the_recorded_weights_whole():
     torch.manual_seed(0)
     trace = Trace()
