@@ -185,9 +185,10 @@ def _read_ours(folder: Path, config: GPT1Config) -> Stored:
     if (task_path := folder / "task.json").exists():
         task = read_json(task_path)
         kind, labels = task.get("kind"), task.get("labels")
-        named = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
-        if kind not in TaskHead.KINDS or not named:
-            raise GPT1VizError("checkpoint_json", path=task_path, fault="kind, labels")
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise GPT1VizError("checkpoint_json", path=task_path, fault="labels")
+        if kind not in TaskHead.KINDS:
+            raise GPT1VizError("checkpoint_json", path=task_path, fault="kind")
         extra = dict(_pair("task_head.clf", 1 if kind == "choice" else len(labels), config.n_embd))
     tensors = _safetensors(path)
     _check(config, tensors, path, extra)

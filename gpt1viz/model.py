@@ -67,13 +67,13 @@ def attend(
 
     Source: Vaswani et al. 2017, section 3.2.1; `_attn` and `mask_attn_weights` in the 2018 train.py.
     """
-    scale = q.shape[-1] ** -0.5 if scale is None else scale
+    scale = 1 / math.sqrt(q.shape[-1]) if scale is None else scale
     record = BlockTrace() if record is None else record
     if not record.wants("scores", "weights") and not edits.replaces_attention(layer):
         seen = None if is_causal else mask
         return F.scaled_dot_product_attention(q, k, v, seen, dropout_p=dropout, is_causal=is_causal, scale=scale)
     scores = q @ k.transpose(-2, -1) * scale  # (B, H, T, S)
-    masked_scores = scores if mask is None else torch.where(mask, scores, MASKED)  # (B, H, T, S)
+    masked_scores = scores if mask is None else scores.where(mask, MASKED)  # (B, H, T, S)
     weights = edits.weights(masked_scores.softmax(dim=-1), layer)  # (B, H, T, S)
     record.record(scores=scores, weights=weights)
     return F.dropout(weights, dropout) @ v  # (B, H, T, D)

@@ -114,10 +114,9 @@ class Trace:
     def masked_scores(self, layer: int) -> Tensor:
         """Scores of one layer with -1e9 where the mask hides the key, as the softmax receives them, (B, H, T, S)."""
         scores = self.blocks[layer].scores
-        for name, there in (("scores", scores is not None), ("mask", "mask" in (self.fields or ()))):
-            if not there:
-                raise GPT1VizError("trace_missing", name=name, layer=layer)
-        return scores if self.mask is None else torch.where(self.mask, scores, MASKED)
+        if scores is None or "mask" not in (self.fields or ()):
+            raise GPT1VizError("trace_missing", name="scores" if scores is None else "mask", layer=layer)
+        return scores if self.mask is None else scores.where(self.mask, MASKED)
 
 
 MODEL_FIELDS = {f.name: f.metadata["dims"] for f in fields(Trace) if "dims" in f.metadata}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from ..model import GPT1
+from ..model import GPT1, Block
 from ..trace import Edits
 
 
@@ -46,7 +46,9 @@ def head_output(
     """
     d = model.config.d_head
     outputs = torch.from_numpy(np.einsum("hs,hsd->hd", weights, values)).to(model.device)  # (H, D)
-    projection = model.h[layer].attn.c_proj
+    block = model.h[layer]
+    assert isinstance(block, Block)
+    projection = block.attn.c_proj
     vector = projection.weight[:, head * d : (head + 1) * d] @ outputs[head]  # (C,)
     together = projection(outputs.flatten())  # (C,)
     dots = model.tokens_embed.weight[: model.config.n_vocab] @ vector  # (V,)

@@ -4,7 +4,7 @@ import gzip
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import BinaryIO, cast
 
 from ..errors import GPT1VizError
 
@@ -72,8 +72,8 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise GPT1VizError("text_unreadable", path=path, fault=fault) from None
 
 
-def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb")
+def _open(path: Path) -> BinaryIO:
+    return cast(BinaryIO, gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb"))
 
 
 def kind_of(path: Path) -> str:
