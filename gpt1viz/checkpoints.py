@@ -82,7 +82,8 @@ def load(what: str | Path = "storybook", device: str | torch.device = "cpu", *, 
     Args:
         what: "storybook" (bundled); "openai-gpt" (the 2018 release, 466 MB, fetched once from OpenAI's repository and
             verified file by file); "hf:owner/name" or "hf:owner/name@revision" (Hugging Face hub); an id of
-            `available()`; or a folder in Hugging Face's, gpt1viz's or the 2018 format.
+            `available()`; a folder in Hugging Face's, gpt1viz's or the 2018 format; or a training run's folder, with
+            "@500" behind it for the checkpoint of step 500, else the newest.
         device: where the model goes.
         download: False raises instead of fetching what is not in the cache.
 
@@ -180,6 +181,14 @@ def export(what: Loaded, folder: str | Path) -> Path:
     return Path(folder)
 
 
+def run_steps(run: Path) -> dict[int, Path]:
+    """The checkpoints of a training run by step, oldest first; none where the folder is no run."""
+    if not os.path.isdir(run / "checkpoints"):  # Path.is_dir raises on names that are too long
+        return {}
+    folders = {folder.name.removeprefix("step-"): folder for folder in (run / "checkpoints").glob("step-*")}
+    return {int(step): folders[step] for step in sorted(filter(str.isdecimal, folders), key=int)}
+
+
 def _find(what: str | Path, download: bool) -> ModelEntry:
     if isinstance(what, Path):
         return _folder_entry(what)
@@ -196,10 +205,10 @@ def _find(what: str | Path, download: bool) -> ModelEntry:
         if not download:
             raise GPT1VizError("not_downloaded", model=what)
         return _openai_entry(downloads.openai_gpt())
-    folder = Path(what).expanduser()
-    if not os.path.exists(folder):  # Path.exists raises on names that are too long
+    entry = _folder_entry(Path(what).expanduser())
+    if not os.path.exists(entry.location):  # Path.exists raises on names that are too long
         raise GPT1VizError("no_such_model", model=what, known=", ".join(list_models()))
-    return _folder_entry(folder)
+    return entry
 
 
 def _entries() -> Iterator[ModelEntry]:
@@ -224,6 +233,14 @@ def _hub_entry(id: str, folder: Path) -> ModelEntry:
 
 def _folder_entry(folder: Path) -> ModelEntry:
     folder = folder.absolute()
+    name, _, step = folder.name.rpartition("@")
+    run = folder.with_name(name) if name and step.isdecimal() and not os.path.exists(folder) else folder
+    if steps := run_steps(run):
+        wanted = max(steps) if run == folder else int(step)
+        if wanted not in steps:
+            raise GPT1VizError("run_step", path=run, step=wanted, known=", ".join(map(str, steps)))
+        name = f"{run.name}@{wanted}"
+        return ModelEntry(name, name, steps[wanted], str(run))
     return ModelEntry(folder.name, folder.name, folder, str(folder))
 
 

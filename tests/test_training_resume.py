@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 import tiny_run
 import torch
-from tiny_run import TinyText, train
+from tiny_run import TinyText, losses, no_dropout, one_thread, same, train, weights  # noqa: F401 (a fixture)
 
-from gpt1viz import formats
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.training import files
 from gpt1viz.training.runs import read_run, request_stop
@@ -22,28 +21,6 @@ OFTEN = {"eval_every": 10, "sample_every": 10, "validation": TinyText(seed=1)}
 def stop_at(path: Path, *steps: int):
     """A callback that leaves the STOP file at these steps, as the app does."""
     return lambda row, model: row["step"] in steps and row["kind"] == "train" and request_stop(path)
-
-
-def losses(path: Path) -> list[tuple]:
-    timeless = {"tokens_per_second", "time"}
-    return [tuple((k, v) for k, v in row.items() if k not in timeless) for row in read_run(path).metrics()]
-
-
-def weights(path: Path) -> dict[str, torch.Tensor]:
-    return formats.read(read_run(path).checkpoints()[-1][1]).tensors
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """As in the processes started here: sums are the same to the bit for the same number of threads only."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +68,6 @@ def test_parts_of_a_batch_do_not_change_the_losses(tmp_path):
     )
     for other in others:
         assert (one - other).abs().max() < 1e-5
-
-
-def no_dropout():
-    values = tiny_run.CONFIG.to_dict() | dict.fromkeys(("embd_pdrop", "attn_pdrop", "resid_pdrop"), 0.0)
-    return type(tiny_run.CONFIG).from_dict(values)
 
 
 def start(path: Path, steps: int, *more: str) -> subprocess.Popen:

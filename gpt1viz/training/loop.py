@@ -56,10 +56,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ended: "finished" or "stopped"; the updates done; what asked it to stop ("SIGINT", "STOP", "stdin")."""
+    """How a run ended.
+
+    Attributes:
+        state: "finished" or "stopped".
+        step: updates done.
+        module: what was trained, in eval mode.
+        reason: what asked it to stop: "SIGINT", "SIGTERM", "STOP" or "stdin".
+    """
 
     state: str
     step: int
+    module: nn.Module
     reason: str | None = None
 
 
@@ -219,5 +227,4 @@ class Loop:
             used = self.settings.used(self.step, self.seconds, self.job.tokens_a_step)
             message = {"code": f"training.{state}", "params": {"step": self.step, "path": str(self.run.path)}}
             self.run.status(state, self.step, used, message)
-        self.job.module.eval()
-        return Outcome(state, self.step, stopper.reason)
+        return Outcome(state, self.step, self.job.module.eval(), stopper.reason)

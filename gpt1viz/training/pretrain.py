@@ -82,7 +82,7 @@ def pretrain(
         source: where the corpus came from, to be noted in settings.json.
 
     Returns:
-        Outcome(state, step, reason); `gpt1viz.load(run_dir)` gives the model.
+        Outcome(state, step, module, reason), `module` being the model; `gpt1viz.load(run_dir)` gives it too.
 
     Raises:
         GPT1VizError: settings or texts that do not fit; another trainer or another run in the directory; a loss that

@@ -8,6 +8,7 @@ Only the newest checkpoint has an optimiser: the older ones are there to look at
 
 import errno
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -19,10 +20,11 @@ from safetensors import SafetensorError
 from torch import nn
 from torch.optim import Optimizer
 
+from ..checkpoints import run_steps
 from ..errors import GPT1VizError
 from . import files
 from .optim import save_optimizer
-from .runs import LOCK, METRICS, SAMPLES, STOP, checkpoints
+from .runs import LOCK, METRICS, SAMPLES, STOP
 
 STATUS_EVERY = 1.0  # seconds
 
@@ -50,7 +52,7 @@ class RunWriter:
             except Timeout:
                 pid = files.read_json(self.path / "status.json").get("pid")
                 raise GPT1VizError("training_locked", path=self.path, pid=pid) from None
-            if not self.resume and ((self.path / "status.json").exists() or checkpoints(self.path)):
+            if not self.resume and ((self.path / "status.json").exists() or run_steps(self.path)):
                 self._lock.release()
                 raise GPT1VizError("training_run_exists", path=self.path)
         return self
@@ -80,7 +82,7 @@ class RunWriter:
             folder.mkdir(exist_ok=True)
             for half in folder.glob(".*"):
                 shutil.rmtree(half)
-            for other, later in checkpoints(self.path):
+            for other, later in run_steps(self.path).items():
                 if other > step:
                     shutil.rmtree(later)
             for path in self._rows.values():
@@ -145,7 +147,7 @@ class RunWriter:
             except BaseException:
                 shutil.rmtree(beside, ignore_errors=True)
                 raise
-            for other, older in checkpoints(self.path):
+            for other, older in run_steps(self.path).items():
                 if other < step and not kept(other):
                     shutil.rmtree(older)
                 elif other < step:
@@ -160,13 +162,18 @@ class RunWriter:
             cause = fault.__cause__ if isinstance(fault, GPT1VizError) else fault
             if isinstance(fault, GPT1VizError) and fault.code != "save_failed":
                 raise
-            step = checkpoints(self.path)[-1][0] if checkpoints(self.path) else 0
-            full = getattr(cause, "errno", None) in FULL or "o space left" in str(cause)
-            code = "training_disk_full" if full else "training_unwritable"
+            step = max(run_steps(self.path), default=0)
+            code = "training_disk_full" if _errno(cause) in FULL else "training_unwritable"
             raise GPT1VizError(code, path=self.path, step=step, fault=getattr(cause, "strerror", cause)) from fault
 
 
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL = (errno.ENOSPC, errno.EDQUOT, *([112] if os.name == "nt" else []))  # 112: Windows' number for a full disk
+
+
+def _errno(fault: BaseException | None) -> int | None:
+    """The system's number for a fault; safetensors writes it into its sentence."""
+    in_words = re.search(r"os error (\d+)", str(fault))
+    return int(in_words[1]) if in_words else getattr(fault, "errno", None)
 
 
 def kept(step: int) -> bool:
@@ -176,7 +183,7 @@ def kept(step: int) -> bool:
 
 def newest(path: Path) -> Path | None:
     """The checkpoint of a run directory to go on from."""
-    return next((folder for _, folder in reversed(checkpoints(path)) if _whole(folder)), None)
+    return next((folder for folder in reversed(run_steps(path).values()) if _whole(folder)), None)
 
 
 def _whole(folder: Path) -> bool:

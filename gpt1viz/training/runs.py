@@ -1,12 +1,12 @@
 """Reading run directories: what the command line, the app, the notebooks and `load` know of a run."""
 
-import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from ..checkpoints import run_steps
 from ..config import GPT1Config
 from ..errors import GPT1VizError
 from . import files
@@ -55,7 +55,7 @@ class Run:
 
     def checkpoints(self) -> list[tuple[int, Path]]:
         """Steps and folders, oldest first; `load` takes each."""
-        return checkpoints(self.path)
+        return list(run_steps(self.path).items())
 
 
 def read_run(path: str | Path) -> Run:
@@ -116,15 +116,6 @@ def remove_run(path: str | Path) -> None:
     if run.state == "running":
         raise GPT1VizError("training_remove_running", path=run.path)
     shutil.rmtree(run.path)
-
-
-def checkpoints(path: Path) -> list[tuple[int, Path]]:
-    """Steps and folders of a run's checkpoints, oldest first."""
-    found = []
-    for folder in (path / "checkpoints").glob("step-*"):
-        if match := re.fullmatch(r"step-(\d+)", folder.name):
-            found.append((int(match[1]), folder))
-    return sorted(found)
 
 
 def is_locked(path: Path) -> bool:
