@@ -10,15 +10,22 @@ import numpy as np
 import state
 import streamlit as st
 
+from gpt1viz import palette
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.explain import Explanation
 from gpt1viz.text import prose, t
 from gpt1viz.views import attention_grid_payload, shown_window, source, token_strip_payload
 from gpt1viz.views.payload import KINDS, WINDOW
 
+# Streamlit's captions, notes and hints are paler, smaller or more colourful than the palette allows.
 STYLE = """<style>
-.stMainBlockContainer { max-width: 1180px; padding: 24px 24px 32px }
-.stSidebar hr { margin: 8px 0 }
+.stMainBlockContainer {{ max-width: 1180px; padding: 24px 24px 32px }}
+.stSidebar hr {{ margin: 8px 0 }}
+.stCaptionContainer, .stCaptionContainer p {{ color: {secondary} }}
+.stCaptionContainer code {{ font-size: 13px; color: inherit }}
+.stAlertContainer:has([data-testid=stAlertContentInfo]) {{ background: {panel}; color: {ink} }}
+[data-testid=InputInstructions] {{ display: none }}
+[data-testid=stBaseButton-tertiary] {{ justify-content: flex-start; text-align: left }}
 </style>"""
 
 _grid = st.components.v2.component("attention_grid", js=source("attention_grid", "streamlit"))
@@ -26,8 +33,9 @@ _strip = st.components.v2.component("token_strip", js=source("token_strip", "str
 # The address follows what is shown, without an entry in the browser's history.
 _link = st.components.v2.component(
     "copy_link",
-    html="<button type='button'></button>",
-    css="""button { font: inherit; font-size: 14px; color: var(--st-link-color); background: none; cursor: pointer;
+    html="<div><button type='button'></button></div>",
+    css="""div { text-align: right }
+        button { font: inherit; font-size: 14px; color: var(--st-link-color); background: none; cursor: pointer;
         border: 1px solid var(--st-border-color); border-radius: 4px; padding: 4px 12px; min-height: 32px;
         white-space: nowrap }""",
     js="""
@@ -57,7 +65,8 @@ export default function ({ data, parentElement }) {
 @contextmanager
 def frame(name: str, lang: str) -> Iterator[None]:
     """Title, the page's question and Copy link around a page; `name` is the key of the page's strings."""
-    st.html(STYLE)
+    i = int(dark())
+    st.html(STYLE.format(secondary=palette.SECONDARY[i], panel=palette.PANEL[i], ink=palette.INK[i]))
     title, corner = st.columns([5, 1], vertical_alignment="center")
     title.title(t(f"app.{name}", lang), anchor=False)
     title.caption(t(f"app.{name.removesuffix('_token')}_question", lang))
@@ -184,7 +193,7 @@ def colour_by(lang: str, default: str, kinds: tuple[str, ...] = KINDS) -> None:
         format_func=lambda kind: t(f"app.by_{kind}", lang),
         key=f"by_{default}",
         persist_state="session",
-        width=180,
+        width=152,
     )
 
 

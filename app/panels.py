@@ -35,7 +35,7 @@ _CSS = f"""
 .g1 .w {{ color: var(--attention); font-weight: 600 }}
 .g1 s {{ color: var(--secondary) }}
 .g1 p {{ margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 16px; line-height: 1.6 }}
-.g1 td.bar {{ min-width: 124px; background: linear-gradient(var(--fill), var(--fill)) no-repeat left center }}
+.g1 td.bar {{ background: linear-gradient(var(--fill), var(--fill)) no-repeat left center }}
 """
 
 
@@ -112,6 +112,7 @@ def _chain(cell: Cell, d_head: int, lang: str) -> str:
     rows = []
 
     def row(name: str, working: str, value: str, css: str = "") -> None:
+        working += " =" if working else ""
         rows.append(f"<tr><th class='t'>{name}</th><td>{working}</td><td class='{css}'>{value}</td></tr>")
 
     if cell.scale == 1 != d_head:
@@ -153,7 +154,7 @@ def token_list(title: str, tokens: Sequence[str], values: Sequence[float]) -> st
 def comparison(tokens: Sequence[str], before: Sequence[float], after: Sequence[float], lang: str) -> str:
     """Two probabilities a token, side by side."""
     rows = "".join(
-        f"<tr><td class='t'>{escape(token)}</td>{_bar(b)}{_bar(a)}</tr>"
+        f"<tr><td class='t'>{escape(token)}</td>{_bar(b, 40)}{_bar(a, 40)}</tr>"
         for token, b, a in zip(tokens, before, after, strict=True)
     )
     return (
@@ -189,6 +190,7 @@ def _slice(low: float, high: float) -> str:
     return f"{low:.3f}–{high:.3f}" if high - low > 1e-9 else ""
 
 
-def _bar(p: float) -> str:
-    """A probability as text over a bar of that length (linear)."""
-    return f"<td class='bar' style='background-size:{64 * float(p):.1f}px 80%'>{numbers.percent(float(p))}</td>"
+def _bar(p: float, length: int = 64) -> str:
+    """A probability as text beside a bar; `length` px are 1."""
+    style = f"min-width:{length + 60}px;background-size:{length * float(p):.1f}px 80%"
+    return f"<td class='bar' style='{style}'>{numbers.percent(float(p))}</td>"

@@ -8,10 +8,12 @@ address.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import numpy as np
 import streamlit as st
 import torch
 
 from gpt1viz import checkpoints
+from gpt1viz.analysis.head_output import without_head
 from gpt1viz.checkpoints import Loaded
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.explain import Explanation, explain
@@ -68,14 +70,15 @@ def choose_model() -> None:
         st.session_state.model = BUNDLED
     with st.sidebar:
         chosen = st.selectbox(t("app.model", lang), [*entries], format_func=lambda i: entries[i].name, key="model")
-        try:
-            config = load(chosen, lang).model.config
-        except GPT1VizError as error:
-            chosen = st.session_state.get("usable_model", BUNDLED)
-            chosen = chosen if chosen in entries else BUNDLED
-            st.error(t("app.cannot_load", lang, fault=plain(error.message(lang)), model=plain(entries[chosen].name)))
-            config = load(chosen, lang).model.config
-        st.session_state.usable_model = chosen
+    try:
+        config = load(chosen, lang).model.config
+    except GPT1VizError as error:
+        chosen = st.session_state.get("usable_model", BUNDLED)
+        chosen = chosen if chosen in entries else BUNDLED
+        st.error(t("app.cannot_load", lang, fault=plain(error.message(lang)), model=plain(entries[chosen].name)))
+        config = load(chosen, lang).model.config
+    st.session_state.usable_model = chosen
+    with st.sidebar:
         shape = {"layers": config.n_layer, "heads": config.n_head, "n_ctx": config.n_ctx}
         st.caption(t("app.model_card", lang, n=f"{config.n_params:,}", **shape))
         if "openai-gpt" not in entries:
@@ -138,7 +141,10 @@ def study() -> Study:
     text = _text_box(lang)
     if not text.strip():
         st.info(t("app.empty", lang))
-        raise NothingToShow
+        text = st.session_state.get("studied", (None, ""))[1]
+        if not text:
+            raise NothingToShow
+        st.caption(t("app.still", lang))
     loaded, stamp = load(model_id, lang), _stamp(model_id)
     try:
         explanation = _explain(model_id, stamp, text, False)
@@ -208,7 +214,7 @@ def index(name: str, n: int, default: int) -> int:
 def index_box(name: str, label: str, n: int, on_change=None) -> int:
     """A number box for an index that `index` has settled."""
     return st.number_input(
-        label, 0, n - 1, step=1, key=name, persist_state="session", on_change=on_change or "rerun", width=112
+        label, 0, n - 1, step=1, key=name, persist_state="session", on_change=on_change or "rerun", width=96
     )
 
 
@@ -255,6 +261,11 @@ def token_text(study: Study, position: int) -> str:
     return label(study.explanation.tokens[position])
 
 
+def token_at(study: Study, position: int) -> str:
+    """The token at a position in quotes, with the position."""
+    return t("app.token_at", study.lang, token=token_text(study, position), n=position)
+
+
 def entries(tokenizer, ids) -> list[str]:
     """Vocabulary entries as people see them."""
     return [label(piece) for piece in tokenizer.pieces([int(i) for i in ids])]
@@ -266,6 +277,18 @@ def _next_logits(model_id: str, stamp: float, ids: tuple[int, ...]) -> torch.Ten
     with torch.inference_mode():
         logits = model(torch.tensor([ids], device=model.device)).logits[0, -1]
     return logits[: model.config.n_vocab].float().cpu()
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _without_head(model_id: str, stamp: float, text: str, lifted: bool, layer: int, head: int, position: int):
+    ids = _explain(model_id, stamp, text, lifted).ids
+    return without_head(_load(model_id, stamp).model, ids, layer, head, position, causal=not lifted)
+
+
+def next_without(study: Study, lifted: bool, layer: int, head: int) -> np.ndarray:
+    """Probabilities (V,) of the token after the focus with one head off; the model runs only when this is new."""
+    text = study.explanation.text
+    return _without_head(study.model_id, study.stamp, text, lifted, layer, head, study.focus)
 
 
 def next_logits(study: Study, ids: tuple[int, ...]) -> torch.Tensor:

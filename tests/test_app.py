@@ -60,10 +60,17 @@ def test_whatever_is_typed_is_answered(page, text, bundled):
 @both_pages
 @both_languages
 @pytest.mark.parametrize("text", ["", "   ", " \t　 "])
-def test_nothing_typed_gets_a_sentence(page, lang, text):
-    app = typed(opened(page, lang=lang), text)
+def test_nothing_typed_gets_a_sentence_and_keeps_the_drawing(page, lang, text):
+    app = opened(page, lang=lang, text=text)
     assert well(app) and [info.value for info in app.info] == [t("app.empty", lang)]
-    assert well(typed(app, SENTENCE)) and sent(app, "strip")[0]["focus"] == 7
+    assert not [e for e in app.get("bidi_component") if e.proto.id.endswith("-strip")]
+    typed(app, SENTENCE)
+    assert well(app) and not app.info and sent(app, "strip")[0]["focus"] == 7
+    typed(app, text)
+    assert (
+        well(app) and [info.value for info in app.info] == [t("app.empty", lang)] and t("app.still", lang) in said(app)
+    )
+    assert sent(app, "strip")[0]["focus"] == 7 and linked(app)["text"] == text
 
 
 @both_pages

@@ -188,3 +188,14 @@ def test_writing_ends_somewhere_and_slides_its_window(bundled):
     assert well(app) and len(app.session_state.steps) == 200
     assert [b.disabled for b in app.button if b.label == t("app.write_many", "en")] == [True]
     assert t("app.written_full", "en", n=200) in said(app)
+
+
+def test_the_page_runs_the_model_only_for_what_is_new(passes):
+    app = opened(text="the fox ran by the old mill")
+    n = len(passes)
+    assert n == 2  # the text, and the same without the chosen head
+    app.number_input(key="key").set_value(1).run()
+    app.selectbox(key="by_probability").set_value("rank").run()
+    assert len(passes) == n
+    app.number_input(key="head").set_value(0).run()
+    assert len(passes) == n + 1

@@ -48,8 +48,7 @@ components.attention_grid(shown, lang, layer, head, (study.focus, key))
 
 names = [state.token_text(study, i) for i in range(n)]
 vocabulary = study.loaded.tokenizer
-here = f"“{names[study.focus]}” ({study.focus})"
-there = f"“{names[key]}” ({key})"
+here, there = state.token_at(study, study.focus), state.token_at(study, key)
 if lifted:
     st.warning(t("app.mask_off", lang))
     if study.focus == n - 1:
@@ -73,7 +72,7 @@ components.look_for("attention", lang)
 st.subheader(t("app.cell_title", lang), anchor=False)
 st.caption(
     t(
-        "app.cell_caption",
+        "app.cell_caption" if config.d_head > 8 else "app.cell_caption_few",
         lang,
         layer=layer,
         head=head,
@@ -124,7 +123,7 @@ with off, components.careful(lang):
     st.caption(t("app.off_caption", lang, layer=layer, head=head))
     before = shown.next_probability[study.focus][:5]
     ids = shown.next_ids[study.focus][:5]
-    without = without_head(model, shown.ids, layer, head, study.focus, causal=not lifted)
+    without = state.next_without(study, lifted, layer, head)
     st.html(panels.page(panels.comparison(state.entries(vocabulary, ids), before, without[ids], lang), dark))
 
 components.show_code(lang, attend, Attention.forward, explain, cell, head_output, without_head)

@@ -58,12 +58,13 @@ def first_draw(seed: int) -> float:
     return float(torch.rand((), generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
 
 
-def table(options: Distribution) -> str:
+def table(options: Distribution, greedy: bool) -> str:
     """The eight most probable tokens at every stage, and the rest as one row."""
     rows = []
     for place in range(min(SHOWN, len(options.ids))):
         low, high = options.slice(place)
-        kept = "kept" if options.keep_p[place] else "out_p" if options.keep_k[place] else "out_k"
+        filtered = "out_greedy" if greedy else "out_p" if options.keep_k[place] else "out_k"
+        kept = "kept" if options.keep_p[place] else filtered
         rows.append(
             {
                 "logit": float(options.logits[place]),
@@ -137,7 +138,7 @@ if greedy:
 elif chosen >= shown:
     st.markdown(state.plain(t("app.falls", lang, u=f"{u:.3f}", token=name)))
 st.caption(t("app.same_logits", lang))
-st.html(table(options))
+st.html(table(options, greedy))
 context = tokenizer.decode(ids[-6:])
 st.caption(t("app.columns_caption", lang, context=state.plain(f"… {context}" if len(ids) > 6 else context)))
 components.look_for("next", lang)
@@ -183,7 +184,7 @@ else:
         st.markdown(f"**{t('app.alternatives', lang, token=state.plain(there))}**")
         which = "alternatives_greedy" if step.u is None else "alternatives_caption"
         st.caption(t(f"app.{which}", lang, n=picked, u="" if step.u is None else f"{step.u:.3f}"))
-        st.html(table(step.distribution()))
+        st.html(table(step.distribution(), step.u is None))
 
 st.subheader(t("app.surprisal_title", lang), anchor=False)
 components.chart(surprisal, plain.tokens, plain.surprisal, plain.entropy, key="surprisal")
