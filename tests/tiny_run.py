@@ -38,7 +38,7 @@ class TinyText:
         ids = [5]
         while len(ids) < self.n:
             ids.append((3 * ids[-1] + int(draws.integers(2))) % 29)
-        self.ids, self.starts = np.array(ids, np.uint16), np.arange(0, self.n + 1, 700)
+        self.ids, self.starts = np.array(ids, np.uint16), np.array([*range(0, self.n, 700), self.n])
 
 
 def settings(**changes) -> PretrainSettings:
