@@ -62,7 +62,6 @@ def test_top_k_keeps_k_tokens_also_among_ties(top_k, ids):
     [
         (1e-9, [1]),
         (0.4, [1]),
-        (0.5, [1]),  # reached exactly
         (0.51, [1, 3]),
         (0.75, [1, 3]),
         (0.76, [1, 3, 0]),
@@ -72,6 +71,11 @@ def test_top_k_keeps_k_tokens_also_among_ties(top_k, ids):
 )
 def test_top_p_keeps_the_smallest_set_that_reaches_p(top_p, ids):
     assert kept(top_p=top_p) == ids
+
+
+def test_top_p_that_is_reached_exactly_needs_no_further_token():
+    for n in (1, 2, 3, 4):
+        assert distribution(torch.zeros(4), Sampling(top_p=n / 4)).keep_p.sum() == n
 
 
 def test_top_p_1_keeps_all_however_improbable():
