@@ -21,8 +21,8 @@ from gpt1viz.views.payload import KINDS, WINDOW
 STYLE = """<style>
 .stMainBlockContainer {{ max-width: 1180px; padding: 24px 24px 32px }}
 .stSidebar hr {{ margin: 8px 0 }}
-.stCaptionContainer, .stCaptionContainer p {{ color: {secondary} }}
-.stCaptionContainer code {{ font-size: 13px; color: inherit }}
+[data-testid=stCaptionContainer], [data-testid=stCaptionContainer] * {{ color: {secondary}; opacity: 1 }}
+[data-testid=stCaptionContainer] code {{ font-size: 13px }}
 .stAlertContainer:has([data-testid=stAlertContentInfo]) {{ background: {panel}; color: {ink} }}
 [data-testid=InputInstructions] {{ display: none }}
 [data-testid=stBaseButton-tertiary] {{ justify-content: flex-start; text-align: left }}

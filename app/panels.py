@@ -24,7 +24,7 @@ def page(body: str, dark: bool) -> str:
 
 _CSS = f"""
 .g1 {{ color: var(--ink); font-size: 14px; line-height: 1.5; display: flex; flex-wrap: wrap; align-items: flex-start;
-  gap: 8px 48px }}
+  gap: 8px 32px }}
 .g1 table {{ border-collapse: collapse; margin: 0 }}
 .g1 th, .g1 td {{ padding: 2px 10px 2px 0; text-align: right; border: 0; white-space: nowrap }}
 .g1 th {{ color: var(--secondary); font-weight: 400 }}
