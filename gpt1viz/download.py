@@ -76,7 +76,7 @@ def openai_gpt(report: Report | None = None, lang: str = "en") -> Path:
     folder = cache_folder() / "openai-gpt"
     if report is None:
         print(t("cli.fetching", lang, size=WEIGHTS_SIZE // 10**6, source=f"github.com/{REPOSITORY}"), file=sys.stderr)
-    with _disk_faults(folder):
+    with disk_faults(folder):
         folder.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(folder / ".lock", timeout=0), _bar(report) as count:
@@ -110,6 +110,18 @@ def _fetch(url: str, path: Path, blob: str, count: Report) -> None:
         part.unlink()
         raise GPT1VizError("download_hash", url=url, blob=blob)
     os.replace(part, path)
+
+
+def get(url: str) -> bytes:
+    """A small file.
+
+    Raises:
+        GPT1VizError: no network, another answer than the file, or a transfer that broke off.
+    """
+    answer = _ask(url, 0)
+    assert answer is not None  # that is for byte ranges
+    with answer:
+        return b"".join(iter(lambda: _next(answer, url), b""))
 
 
 def _ask(url: str, have: int):
@@ -179,7 +191,7 @@ def from_hub(repo: str, revision: str | None = None, *, update: bool = False, la
 
     if not update and (folder := cached_hub(repo, revision)):
         return folder
-    with _hub_faults(repo):
+    with hub_faults(repo):
         folder = Path(snapshot_download(repo, revision=revision, allow_patterns=["config.json"]))
         from .formats import read_json
 
@@ -194,7 +206,7 @@ def cached_hub(repo: str, revision: str | None = None) -> Path | None:
     """The folder of a hub repository if its weights are in the cache."""
     from huggingface_hub import snapshot_download
 
-    with _hub_faults(repo):
+    with hub_faults(repo):
         try:
             folder = Path(snapshot_download(repo, revision=revision, local_files_only=True))
         except FileNotFoundError:
@@ -229,7 +241,7 @@ def _hub_size(repo: str, revision: str) -> int:
 
 
 @contextmanager
-def _hub_faults(repo: str) -> Iterator[None]:
+def hub_faults(repo: str) -> Iterator[None]:
     """What the hub's client raises, as one sentence. Its network faults have no common base."""
     from huggingface_hub import errors
 
@@ -246,7 +258,7 @@ def _hub_faults(repo: str) -> Iterator[None]:
 
 
 @contextmanager
-def _disk_faults(folder: Path) -> Iterator[None]:
+def disk_faults(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as fault:
