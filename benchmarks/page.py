@@ -1,6 +1,7 @@
 """From Enter to redrawn on the app's Attention page, in a real browser."""
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from urllib.request import urlopen
+
+import torch
 
 from gpt1viz.checkpoints import load
 from gpt1viz.views.payload import link
@@ -117,7 +120,9 @@ def served() -> Iterator[str]:
         port = free.getsockname()[1]
     options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
     command = [sys.executable, "-m", "streamlit", "run", "app/main.py", *options]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    threads = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    server = subprocess.Popen(command, cwd=ROOT, env=threads, **quiet)
     try:
         url = f"http://127.0.0.1:{port}"
         for _ in range(300):
