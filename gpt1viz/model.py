@@ -216,8 +216,7 @@ class GPT1(nn.Module):
             edits: changes this pass only.
             cache: keys and values of the positions before `ids`; this pass adds its own.
             joint_softmax: score the position rows too, as the 2018 fine-tuning code does with its single matrix.
-            head: makes the logits of `hidden` and the rows (V, C); generation scores the last position only, training
-                puts in a loss that never holds all logits.
+            head: makes the logits of `hidden` and the rows (V, C); another may score fewer positions, or be a loss.
 
         Returns:
             Output(logits (B, T, V) or (B, T, V + n_ctx) when joint, hidden (B, T, C)).
