@@ -127,6 +127,9 @@ def build(lang: str) -> typer.Typer:
         if loaded.task:
             print(t("cli.no_head", lang), file=sys.stderr)
 
+    from . import cli_training
+
+    cli_training.add(app, lang)
     return app
 
 
@@ -210,7 +213,7 @@ def _info(loaded, lang: str) -> None:
         print(t("cli.task", lang, kind=loaded.task.kind, labels=", ".join(loaded.task.labels)))
     rows = [(t(f"cli.part_{part}", lang, n_layer=config.n_layer), f"{n:,}") for part, n in parts.items() if n]
     print()
-    _table([*rows, (t("cli.part_all", lang), f"{info.n_params:,}")], right=(1,))
+    table([*rows, (t("cli.part_all", lang), f"{info.n_params:,}")], right=(1,))
 
 
 def _explain_json(seen, tokenizer, lang: str) -> None:
@@ -242,7 +245,7 @@ def _explain(seen, tokenizer, lang: str) -> None:
         numbers = (percent(seen.probability[at]), f"{seen.surprisal[at]:.1f}", f"{seen.rank[at]:,}")
         own = numbers if at else ("–", "–", "–")
         rows.append((str(at), label, *own, "  ".join(f"{guess} {percent(p)}" for guess, p in guesses)))
-    _table(rows, right=(0, 2, 3, 4))
+    table(rows, right=(0, 2, 3, 4))
 
 
 def _stream(steps) -> bool:
@@ -259,7 +262,7 @@ def _stream(steps) -> bool:
     return slid
 
 
-def _table(rows: list[tuple[str, ...]], right: tuple[int, ...]) -> None:
+def table(rows: list[tuple[str, ...]], right: tuple[int, ...]) -> None:
     """Columns two blanks apart; Chinese characters take two places."""
 
     def width(text: str) -> int:

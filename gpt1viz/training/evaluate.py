@@ -24,10 +24,14 @@ class Text(Protocol):
         digest: names the content.
     """
 
-    ids: np.ndarray
-    starts: np.ndarray
-    n_characters: int
-    digest: str
+    @property
+    def ids(self) -> np.ndarray: ...
+    @property
+    def starts(self) -> np.ndarray: ...
+    @property
+    def n_characters(self) -> int: ...
+    @property
+    def digest(self) -> str: ...
 
 
 @torch.no_grad()

@@ -33,7 +33,7 @@ class Job:
         module: holds all the parameters to train.
         config: the language model's shape.
         batch: (step, part) -> what `losses` takes, on the right device; the same whenever it is asked for.
-        losses: (module, batch) -> scalars by name, each a mean over the batch; "loss" is the one that is minimised.
+        losses: batch -> scalars by name, each a mean over the batch; "loss" is the one that is minimised.
         factor: (step, x) -> what the peak rate is multiplied with at this update, x being the share of the run done.
         save: writes the model's own files into a new folder.
         restore: fills `module` from such a folder.
@@ -45,7 +45,7 @@ class Job:
     module: nn.Module
     config: GPT1Config
     batch: Callable[[int, int], Any]
-    losses: Callable[[nn.Module, Any], Losses]
+    losses: Callable[[Any], Losses]
     factor: Callable[[int, float], float]
     save: Callable[[Path], object]
     restore: Callable[[Path], object]
@@ -72,14 +72,14 @@ class Outcome:
 
 
 class _Losses(nn.Module):
-    """The losses as a module's forward pass, which is what DistributedDataParallel wraps."""
+    """The losses as the forward pass of a module with all the parameters: what DistributedDataParallel wraps."""
 
     def __init__(self, job: Job):
         super().__init__()
         self.module, self.losses = job.module, job.losses
 
     def forward(self, batch: Any) -> Losses:
-        return self.losses(self.module, batch)
+        return self.losses(batch)
 
 
 class Loop:

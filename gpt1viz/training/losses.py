@@ -18,7 +18,7 @@ class _CrossEntropy(torch.autograd.Function):
     @staticmethod
     def forward(ctx, hidden: Tensor, rows: Tensor, targets: Tensor, weights: Tensor, learn: bool) -> Tensor:
         total = weights.new_zeros(())
-        d_hidden, d_columns = (torch.empty_like(hidden), rows.new_zeros(rows.shape[::-1])) if learn else (None, None)
+        d_hidden, d_columns = torch.empty_like(hidden), rows.new_zeros(rows.shape[::-1])  # (N, C), (C, V)
         for start in range(0, len(hidden), CHUNK):
             chunk = slice(start, start + CHUNK)
             h, y, w = hidden[chunk], targets[chunk, None], weights[chunk, None]

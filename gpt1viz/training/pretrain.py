@@ -141,7 +141,7 @@ def _job(
         module=model,
         config=config,
         batch=batch,
-        losses=lambda module, rows: {"loss": token_loss(module, rows)},
+        losses=lambda rows: {"loss": token_loss(model, rows)},
         factor=lambda step, x: schedule(x, warmup_share(settings.warmup, step, x)),
         save=lambda folder: checkpoints.save(model, folder, tokenizer),
         restore=lambda folder: model.load_state_dict(formats.read(folder).tensors),
