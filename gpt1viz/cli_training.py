@@ -1,6 +1,7 @@
 """The commands `gpt1viz train` and `gpt1viz runs`."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,6 +30,7 @@ def add(app: typer.Typer, lang: str) -> None:
         run: Annotated[Path, typer.Option("--run", help=t("training.cli_run", lang))] = Path("runs/my-model"),
         recipe: Annotated[str, typer.Option(help=t("training.cli_recipe", lang))] = "storybook",
         validation: Annotated[list[str] | None, typer.Option(help=t("training.cli_validation", lang))] = None,
+        books: Annotated[Path | None, typer.Option(help=t("training.cli_books", lang))] = None,
         minutes: Annotated[float | None, typer.Option(help=t("training.cli_minutes", lang))] = None,
         steps: Annotated[int | None, typer.Option(help=t("training.cli_steps", lang))] = None,
         tokens: Annotated[int | None, typer.Option(help=t("training.cli_tokens", lang))] = None,
@@ -42,6 +44,8 @@ def add(app: typer.Typer, lang: str) -> None:
         plan = Plan.of_run(resume) if resume else Plan.read(recipe)
         if text or validation:
             plan = plan.on(text or plan.text, validation or ())
+        if books:
+            plan = replace(plan, books=str(books.expanduser().absolute()))
         plan = plan.within(minutes=minutes, steps=steps, tokens=tokens).changed(parse_changes(changes or ()))
         if dry_run:
             return _dry_run(plan, lang)

@@ -86,7 +86,8 @@ def test_what_a_token_costs():
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "name files or folders"),
+        (["--recipe", "paper", "--steps", "3"], "name files or folders"),
+        (["--steps", "3", "--books", "no-books"], "no-books"),
         (["TEXT", "--set", "n_layer=2"], "needs a budget"),
         (["TEXT", "--steps", "3", "--set", "n_layers=2"], "'n_layers'"),
         (["TEXT", "--steps", "3", "--set", "n_layer"], "NAME=VALUE"),

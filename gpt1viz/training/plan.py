@@ -3,7 +3,7 @@
 import json
 import tomllib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +23,11 @@ class Plan:
     """What to train on what.
 
     Attributes:
-        text, validation: files and folders.
+        text, validation: files and folders; "books:train" and "books:validation" are the story books.
         vocabulary: how many entries to learn from the text, or the name of a checkpoint whose vocabulary to take.
         model: fields of GPT1Config, but for n_vocab, which the vocabulary decides.
         training: fields of PretrainSettings.
+        books: folder with the story books; None downloads them.
     """
 
     text: tuple[str, ...]
@@ -34,6 +35,7 @@ class Plan:
     vocabulary: int | str
     model: dict[str, Any]
     training: dict[str, Any]
+    books: str | None = None
 
     def config(self, n_vocab: int) -> GPT1Config:
         return GPT1Config.from_dict(self.model | {"n_vocab": n_vocab})
@@ -45,7 +47,7 @@ class Plan:
     @property
     def source(self) -> dict:
         """What settings.json notes of it besides the settings; `of_run` reads it."""
-        return {"text": self.text, "validation": self.validation, "vocabulary": self.vocabulary}
+        return {name: getattr(self, name) for name in ("text", "validation", "vocabulary", "books")}
 
     @classmethod
     def read(cls, recipe: str) -> "Plan":
@@ -75,11 +77,12 @@ class Plan:
         training = {name: value for name, value in settings.items() if name in TRAINING}
         if not source.get("text"):
             raise GPT1VizError("plan_no_source", path=path)
-        return cls(tuple(source["text"]), tuple(source["validation"]), source["vocabulary"], model, training)
+        texts = tuple(source["text"]), tuple(source["validation"])
+        return cls(*texts, source["vocabulary"], model, training, source.get("books"))
 
     def on(self, text: Sequence[str], validation: Sequence[str]) -> "Plan":
         """The same on another text."""
-        return Plan(_absolute(text), _absolute(validation), self.vocabulary, self.model, self.training)
+        return replace(self, text=_absolute(text), validation=_absolute(validation))
 
     def within(self, **budget: float | None) -> "Plan":
         """The same with another budget; what is None leaves the plan's own."""
@@ -87,7 +90,7 @@ class Plan:
         if not given:
             return self
         own = {name: value for name, value in self.training.items() if name not in BUDGET}
-        return Plan(self.text, self.validation, self.vocabulary, self.model, own | given)
+        return replace(self, training=own | given)
 
     def changed(self, values: dict[str, Any]) -> "Plan":
         """The same with other fields of the model or of training.
@@ -106,7 +109,7 @@ class Plan:
             else:
                 known = ", ".join(sorted((SHAPE | TRAINING | {"vocabulary"}) - {"n_vocab"}))
                 raise GPT1VizError("plan_field", field=name, known=known)
-        return Plan(self.text, self.validation, vocabulary, model, training)
+        return replace(self, vocabulary=vocabulary, model=model, training=training)
 
 
 def _absolute(names: Sequence[str]) -> tuple[str, ...]:

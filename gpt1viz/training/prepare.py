@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .. import checkpoints
+from ..data.books import books
 from ..data.corpus import Corpus, build
 from ..data.sources import find_files, read_documents
 from ..download import cache_folder
@@ -39,14 +40,23 @@ def prepare(plan: Plan, run_dir: Path, world: World) -> Prepared:
 
 def _open(plan: Plan, run_dir: Path) -> Prepared:
     tokenizer, cache = Tokenizer.from_json(run_dir / "tokenizer.json"), cache_folder() / "corpora"
-    validation = build(plan.validation, tokenizer, cache) if plan.validation else None
-    return Prepared(tokenizer, build(plan.text, tokenizer, cache), validation)
+    validation = build(_paths(plan, plan.validation), tokenizer, cache) if plan.validation else None
+    return Prepared(tokenizer, build(_paths(plan, plan.text), tokenizer, cache), validation)
+
+
+def _paths(plan: Plan, names: Sequence[str]) -> list[Path]:
+    """Files and folders; where a name stands for story books, their files."""
+    found = []
+    for name in names:
+        source, _, part = name.partition(":")
+        found += books(part or "train", plan.books) if source == "books" else [Path(name)]
+    return found
 
 
 def vocabulary(plan: Plan) -> Tokenizer:
     """The vocabulary of a checkpoint, or one of so many entries learned from the plan's text."""
     if isinstance(plan.vocabulary, int):
-        return Tokenizer.train(_lines(find_files(plan.text)), plan.vocabulary)
+        return Tokenizer.train(_lines(find_files(_paths(plan, plan.text))), plan.vocabulary)
     return checkpoints.load(plan.vocabulary).tokenizer
 
 
