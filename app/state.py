@@ -55,7 +55,7 @@ def carry(page: str) -> None:
     """Takes text, focus and settings along to another page: Streamlit forgets those that were set in its last run."""
     if st.session_state.setdefault("page", page) != page:
         st.session_state.page = page
-        for name in ("text", "layer", "head", "pos", "key", *SETTINGS):
+        for name in ("text", "layer", "head", "pos", "key", "u", *SETTINGS):
             if name in st.session_state:
                 st.session_state[name] = st.session_state[name]
 

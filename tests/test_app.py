@@ -197,10 +197,12 @@ def test_pages_share_text_focus_and_settings():
     turned(app, "next_token")
     assert sent(app, "strip")[0]["focus"] == 2 and app.text_input(key="text").value == SENTENCE
     app.slider(key="top_k").set_value(4).run()
+    app.slider(key="u").set_value(0.5).run()
     turned(app, "attention")
     grid, _ = sent(app, "grid")
     assert grid["focus"] == [0, 2] and grid["cell"] == [2, 1]
-    assert app.slider(key="top_k").value == 4 if app.slider else app.session_state.top_k == 4
+    turned(app, "next_token")
+    assert app.slider(key="top_k").value == 4 and app.slider(key="u").value == 0.5
 
 
 def test_a_drawing_that_fails_leaves_the_page(monkeypatch):

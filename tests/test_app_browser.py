@@ -1,11 +1,32 @@
 """Both pages in a real browser with the network cut: what is drawn and said, against the tensors."""
 
-import json
 import re
-from urllib.parse import parse_qs, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 import torch
+from app_page import (
+    IDLE,
+    MOST,
+    becomes,
+    box,
+    cell,
+    click,
+    colour,
+    drawn,
+    geometry,
+    grid,
+    hover,
+    linked,
+    query,
+    rgb,
+    says,
+    strip,
+    table,
+    tile,
+    value,
+    where,
+)
 from app_server import serving
 from browser import chromium, open_page
 
@@ -19,8 +40,6 @@ from gpt1viz.text import t
 pytestmark = pytest.mark.browser
 
 SENTENCE = "The old king gave the rabbit a golden ring and"
-MOST = 60_000  # ms that a loaded machine may take
-IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +49,10 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def site(folder):
-    with serving(folder) as url:
+    tokenizer = gpt1viz.load("storybook").tokenizer
+    config = gpt1viz.GPT1Config(n_vocab=tokenizer.n_vocab, n_ctx=24, n_embd=8, n_layer=1, n_head=1)
+    gpt1viz.save(gpt1viz.GPT1(config), folder / "small", tokenizer)
+    with serving(folder, GPT1VIZ_MODELS=str(folder / "small")) as url:
         yield url
 
 
@@ -71,98 +93,6 @@ def show(browser, site):
     assert hosts <= {"localhost"}
 
 
-def drawn(page):
-    page.wait_for_selector(".g1v[data-kind]")
-    page.wait_for_selector(IDLE)
-
-
-def box(page, name, lang="en"):
-    return page.get_by_label(t(f"app.{name}", lang), exact=True)
-
-
-def becomes(page, read, wanted):
-    """Waits until read() gives what is wanted."""
-    for _ in range(MOST // 50):
-        if read() == wanted:
-            return
-        page.wait_for_timeout(50)
-    assert read() == wanted
-
-
-def says(view, *parts):
-    """Waits until a view's live region says all this; gives what it says."""
-    words = "".join(f"(?=.*{re.escape(part)})" for part in parts)
-    region = view.locator(".g1v-readout", has_text=re.compile(words))
-    region.wait_for()
-    return region.inner_text()
-
-
-def grid(page):
-    return page.locator(".g1v[data-head]")
-
-
-def strip(page):
-    return page.locator(".g1v[data-kind]").first
-
-
-def geometry(page, which):
-    canvas = grid(page).locator("canvas").nth(["tiles", "matrix"].index(which))
-    return canvas, json.loads(canvas.get_attribute("data-geometry"))
-
-
-def cell(page, q, s):
-    """(canvas, position) of a cell of the large head."""
-    canvas, g = geometry(page, "matrix")
-    return canvas, {"x": g["left"] + (s - g["s0"] + 0.5) * g["cell"], "y": g["top"] + (q - g["q0"] + 0.5) * g["cell"]}
-
-
-def tile(page, layer, head, i=0, j=0):
-    """(canvas, position) of a cell of a small head."""
-    canvas, g = geometry(page, "tiles")
-    x, y = g["left"] + head * g["step"] + (j + 0.5) * g["cell"], g["top"] + layer * g["step"] + (i + 0.5) * g["cell"]
-    return canvas, {"x": x, "y": y}
-
-
-def hover(target):
-    canvas, position = target
-    canvas.hover(position=position)
-
-
-def click(target):
-    canvas, position = target
-    canvas.click(position=position)
-
-
-def colour(target):
-    """(R, G, B) of a pixel."""
-    canvas, at = target
-    script = f"(c) => [...c.getContext('2d').getImageData({int(at['x'])}, {int(at['y'])}, 1, 1).data].slice(0, 3)"
-    return tuple(canvas.evaluate(script))
-
-
-def rgb(hex):
-    return tuple(int(hex[i : i + 2], 16) for i in (1, 3, 5))
-
-
-def query(page):
-    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
-
-
-def linked(page, **wanted):
-    """Waits until the address says this."""
-    page.wait_for_function(
-        "(wanted) => { const q = new URL(location.href).searchParams;"
-        " return Object.entries(wanted).every(([name, value]) => q.get(name) === value) }",
-        arg={name: str(value) for name, value in wanted.items()},
-    )
-
-
-def table(page, header):
-    """Rows of the table whose header has this cell, as texts."""
-    found = page.locator(".g1 table", has=page.locator("th", has_text=re.compile(f"^{re.escape(header)}$"))).first
-    return [row.locator("td").all_inner_texts() for row in found.locator("tr").all()[1:]]
-
-
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_attention_shows_the_weights(show, there, lang):
     page = show(lang=lang, layer=1, head=4)
@@ -181,19 +111,6 @@ def test_attention_shows_the_weights(show, there, lang):
     for i in (1, 4, 9):
         strip(page).locator(".g1v-chip").nth(i).hover()
         says(strip(page), f" {i} ", f" {percent(float(there.probability[i]))}")
-
-
-def where(page, layer, head, q, s, lang="en"):
-    """What a view says of a cell before its value."""
-    query, key = (strip(page).locator(".g1v-chip").nth(i).inner_text() for i in (q, s))
-    return t("views.grid_at", lang, head=f"L{layer}·H{head}", query=query, q=q, key=key, s=s, value="")
-
-
-def value(page, layer, head, q, s, lang="en"):
-    """The weight that the large head says; waits until it does."""
-    before = where(page, layer, head, q, s, lang)
-    words = t("views.grid_value_weights", lang, value="")
-    return float(says(grid(page), before + words).removeprefix(before + words))
 
 
 def test_clicks_on_attention_move_everything(show, there):
@@ -346,6 +263,7 @@ def test_writing_stops(show, folder):
     assert 0 < n < 20
     written.locator(".g1v-chip").nth(0).click()
     page.get_by_text(re.compile("^Instead of")).wait_for()
+    page.wait_for_selector(IDLE)
     page.get_by_role("button", name=t("app.undo", "en")).click()
     becomes(page, lambda: written.locator(".g1v-chip").count() if n > 1 else 0, n - 1)
     page.get_by_role("button", name=t("app.clear", "en")).click()
@@ -375,3 +293,42 @@ def test_both_themes_at_900_px(show, name, dark):
         assert blank == 0 or colour(corner) == paper
         ink = page.locator(".g1").first.evaluate("(e) => getComputedStyle(e).color")
         assert tuple(map(int, re.findall(r"\d+", ink)[:3])) == rgb(palette.INK[dark])
+
+
+def test_a_page_switch_right_after_opening_keeps_everything(show):
+    page = show(text="a fox in a box", pos=1, layer=5)
+    page.get_by_role("link", name="Next token").click()
+    page.get_by_role("heading", name="Next token").wait_for()
+    drawn(page)
+    linked(page, text="a fox in a box", pos=1, layer=5)
+    assert box(page, "text").input_value() == "a fox in a box" and box(page, "position").input_value() == "1"
+    page.get_by_role("button", name=t("app.examples", "en")).click()
+    page.get_by_role("button", name="Once upon a time").click()
+    becomes(page, lambda: box(page, "text").input_value(), "Once upon a time there was a little")
+    linked(page, pos=7)
+    page.go_back()
+    grid(page).wait_for()
+    linked(page, text="Once upon a time there was a little", pos=7, layer=5)
+    assert box(page, "text").input_value() == "Once upon a time there was a little"
+
+
+def test_a_long_text_is_shown_by_the_window(show):
+    page = show(text="the fox ran to the old mill and sat down " * 20)
+    becomes(page, lambda: geometry(page, "matrix")[1]["s0"], 200 - 128)
+    grid(page).locator("canvas").nth(1).focus()
+    page.keyboard.press("PageUp")
+    becomes(page, lambda: geometry(page, "matrix")[1]["s0"], 0)
+    page.get_by_text("tokens 0 to 127 of 200").wait_for()
+    assert strip(page).locator(".g1v-bracket").all_inner_texts() == ["[", "]"]
+    page.keyboard.press("PageDown")
+    becomes(page, lambda: geometry(page, "matrix")[1]["s0"], 200 - 128)
+
+
+def test_the_smallest_model(show):
+    page = show(model="small", layer=0, head=0)
+    becomes(page, lambda: grid(page).get_attribute("data-head"), "0,0")
+    assert page.get_by_text("layers: 1 · heads: 1").count() == 1
+    said = says(grid(page), "L0·H0", "weight 0.")
+    click(cell(page, 4, 1))
+    linked(page, pos=4, key=1)
+    assert says(grid(page), "(4)", "(1)") != said

@@ -126,7 +126,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     turn = (key, len(steps), seed)
     if st.session_state.get("turn") != turn:
         st.session_state.update(turn=turn, u=int(1000 * first_draw(seed + len(steps))) / 1000)
-    u = st.slider(t("app.draw", lang), 0.0, 0.999, step=0.001, format="%.3f", key="u", disabled=greedy)
+    held = {"key": "u", "persist_state": "session", "disabled": greedy}
+    u = st.slider(t("app.draw", lang), 0.0, 0.999, step=0.001, format="%.3f", **held)
 chosen = 0 if greedy else options.pick(u)
 name = state.entries(tokenizer, [int(options.ids[chosen])])[0]
 
