@@ -5,9 +5,9 @@ import os
 
 import torch
 
-from . import generation, page, payload, report, traced
+from . import generation, page, payload, report, traced, training
 
-PARTS = {"generation": generation, "traced": traced, "payload": payload, "page": page}
+PARTS = {"generation": generation, "traced": traced, "payload": payload, "page": page, "training": training}
 
 
 def main() -> None:

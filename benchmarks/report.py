@@ -34,7 +34,7 @@ class Row:
     met: bool
 
 
-def machine(threads: int) -> dict[str, str | int]:
+def machine(threads: int) -> dict[str, str | float]:
     """Facts that the results depend on."""
     return {
         "processor": _processor(),
