@@ -93,11 +93,32 @@ def show(browser, site):
     assert hosts <= {"localhost"}
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_attention_shows_the_weights(show, there, lang):
-    page = show(lang=lang, layer=1, head=4)
+def fits_and_wears_the_palette(page, dark):
+    """Nothing sticks out to the side; paper and ink are the palette's."""
+    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
+    assert page.locator("[data-testid=stMain]").evaluate("(e) => e.scrollWidth <= e.clientWidth")
+    assert strip(page).get_attribute("data-theme") == ("dark" if dark else "light")
+    script = "(e, name) => getComputedStyle(e)[name].match(/\\d+/g).slice(0, 3).map(Number)"
+    background = page.locator("[data-testid=stApp]").evaluate(script, "backgroundColor")
+    ink = page.locator(".g1").first.evaluate(script, "color")
+    assert tuple(background) == rgb(palette.PAPER[dark]) and tuple(ink) == rgb(palette.INK[dark])
+
+
+two_looks = pytest.mark.parametrize(
+    "lang, width, dark", [("en", 900, True), ("zh", 1280, False)], ids=["en-900-dark", "zh-1280-light"]
+)
+
+
+@two_looks
+def test_attention_shows_the_weights(show, there, lang, width, dark):
+    page = show(lang=lang, layer=1, head=4, width=width, dark=dark)
     assert page.title() == t("app.title", lang) and grid(page).get_attribute("data-head") == "1,4"
     assert page.evaluate("document.documentElement.lang") == {"en": "en", "zh": "zh-CN"}[lang]
+    page.locator(".g1").first.wait_for()
+    fits_and_wears_the_palette(page, dark)
+    canvas, at = cell(page, 0, 0)
+    corner = {"x": at["x"] - 9, "y": at["y"] - 9}  # beside the printed number
+    assert colour((canvas, corner)) == rgb(palette.VIOLET[dark][-1])  # the first token sees only itself
     for q, s in ((9, 0), (5, 5), (7, 3)):
         hover(cell(page, q, s))
         assert value(page, 1, 4, q, s, lang) == pytest.approx(there.weights[1, 4, q, s], abs=6e-5)
@@ -224,9 +245,11 @@ def test_a_link_reopens_the_view(show, browser):
     assert page.evaluate("history.length") <= 3
 
 
-@pytest.mark.parametrize("lang", ["en", "zh"])
-def test_next_token_shows_the_distribution(show, there, lang):
-    page = show("next_token", lang=lang)
+@two_looks
+def test_next_token_shows_the_distribution(show, there, lang, width, dark):
+    page = show("next_token", lang=lang, width=width, dark=dark)
+    page.locator(".js-plotly-plot").nth(2).wait_for()
+    fits_and_wears_the_palette(page, dark)
     for i in (1, 6, 9):
         strip(page).locator(".g1v-chip").nth(i).hover()
         says(strip(page), f" {i} ", f" {there.surprisal[i]:.1f}")
@@ -268,31 +291,6 @@ def test_writing_stops(show, folder):
     becomes(page, lambda: written.locator(".g1v-chip").count() if n > 1 else 0, n - 1)
     page.get_by_role("button", name=t("app.clear", "en")).click()
     page.get_by_text(t("app.written_empty", "en")).wait_for()
-
-
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("name", ["", "next_token"])
-def test_both_themes_at_900_px(show, name, dark):
-    page = show(name, width=900, dark=dark)
-    paper = rgb(palette.PAPER[dark])
-    background = page.locator("[data-testid=stApp]").evaluate("(e) => getComputedStyle(e).backgroundColor")
-    assert tuple(map(int, re.findall(r"\d+", background)[:3])) == paper
-    assert strip(page).get_attribute("data-theme") == ("dark" if dark else "light")
-    assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
-    main = page.locator("[data-testid=stMain]")
-    assert main.evaluate("(e) => e.scrollWidth <= e.clientWidth")
-    if not name:
-        _, g = geometry(page, "matrix")
-        corner = (grid(page).locator("canvas").nth(1), {"x": 2, "y": g["height"] - 2})
-        blank = (
-            grid(page)
-            .locator("canvas")
-            .nth(1)
-            .evaluate("(c) => c.getContext('2d').getImageData(2, c.height - 2, 1, 1).data[3]")
-        )
-        assert blank == 0 or colour(corner) == paper
-        ink = page.locator(".g1").first.evaluate("(e) => getComputedStyle(e).color")
-        assert tuple(map(int, re.findall(r"\d+", ink)[:3])) == rgb(palette.INK[dark])
 
 
 def test_a_page_switch_right_after_opening_keeps_everything(show):
