@@ -57,13 +57,14 @@ def score(model: GPT1, text: Text, stride: int | None = None, batch_size: int = 
     stands behind every paragraph, so its bits are in the sum as its character is among the characters.
 
     Args:
-        stride: new tokens a window; half of n_ctx by default.
+        stride: new tokens a window; by default n_ctx, windows side by side. Fewer give each token more to go by, and so
+            fewer bits, in more time.
 
     Returns:
         "loss" (nats a token), "perplexity", "bits_per_character" (bits of all tokens over all characters).
     """
     n_ctx = model.config.n_ctx
-    windows = list(_windows(text.starts, n_ctx, stride or n_ctx // 2))
+    windows = list(_windows(text.starts, n_ctx, stride or n_ctx))
     total = (len(text.starts) - 1) * math.log(model.config.n_vocab)
     bar = Bar("")
     for done in range(0, len(windows), batch_size):

@@ -137,7 +137,7 @@ class Loop:
         while (x := self.world.agreed(self._next(stopper))) is not None:
             self.step += 1
             began = time.perf_counter()
-            row = self._update(self.job.factor(self.step, x) * self.settings.lr)
+            row = self.update(self.job.factor(self.step, x) * self.settings.lr)
             self._note("train", row | {"tokens_per_second": self.job.tokens_a_step / (time.perf_counter() - began)})
             self._look()
             if self.run:
@@ -158,7 +158,7 @@ class Loop:
             return None
         return self.settings.used(self.step + 1, self.seconds, tokens)
 
-    def _update(self, lr: float) -> dict[str, float]:
+    def update(self, lr: float) -> dict[str, float]:
         """One update of the weights: the losses before it, the rate, the gradient's norm before clipping."""
         settings, world = self.settings, self.world
         world.seed(settings.seed, self.step)
