@@ -65,7 +65,7 @@ def next_tokens(
     )
     shown = t("figures.shown_mass", lang, n=len(p), mass=percent(min(1.0, float(p.sum()))))
     limit = nice_limit(float(p.max()))
-    fig.update_xaxes(title=shown, range=[0, limit * 1.12], tickformat=".0~%", nticks=6)
+    fig.update_xaxes(title=shown, range=[0, limit * 1.12], tickformat=".3~%", nticks=6)
     fig.update_yaxes(
         tickmode="array",
         tickvals=np.arange(len(p)),
