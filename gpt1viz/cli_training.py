@@ -39,7 +39,7 @@ def add(app: typer.Typer, lang: str) -> None:
         dry_run: Annotated[bool, typer.Option("--dry-run", help=t("training.cli_dry_run", lang))] = False,
         watch_stdin: Annotated[bool, typer.Option("--watch-stdin", help=t("training.cli_watch_stdin", lang))] = False,
     ):
-        # Before torch is loaded: threads that wait shall sleep. Beside other work, spinning made a step three times as long.
+        # Threads that wait shall sleep: spinning beside other work made updates three times as long.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from .training.plan import Plan, parse_changes
 
