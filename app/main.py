@@ -12,19 +12,20 @@ import streamlit as st
 
 from gpt1viz.text import t
 
-PAGES = ("attention", "next_token")
+GROUPS = {"look": ("attention", "next_token")}
 
 st.set_page_config(page_title="GPT-1", layout="wide", initial_sidebar_state=240)
 lang = state.choose_language()
 st.set_page_config(page_title=t("app.title", lang))
 views = Path(__file__).parent / "views"
-pages = [
-    st.Page(views / f"{name}.py", title=t(f"app.{name}", lang), url_path=name, default=not i)
-    for i, name in enumerate(PAGES)
-]
-page = st.navigation({t("app.nav_look", lang): pages})
+pages = {
+    name: st.Page(views / f"{name}.py", title=t(f"app.{name}", lang), url_path=name, default=name == GROUPS["look"][0])
+    for names in GROUPS.values()
+    for name in names
+}
+page = st.navigation({t(f"app.nav_{group}", lang): [pages[n] for n in names] for group, names in GROUPS.items()})
 state.choose_model()
-name = PAGES[pages.index(page)]
+name = next(name for name in pages if pages[name] == page)
 state.carry(name)
 with components.frame(name, lang):
     page.run()
