@@ -106,15 +106,10 @@ class Batch:
         return Batch(self.ids.to(device), self.mask.to(device), self.extract.to(device), labels)
 
 
-def head_kind(kind: str) -> str:
-    """The `TaskHead` that reads a layout out: entailment is classification of a pair.
-
-    Raises:
-        GPT1VizError: `task_kind`, no such layout.
-    """
+def check_kind(kind: str) -> None:
+    """Raises GPT1VizError where there is no such layout."""
     if kind not in KINDS:
         raise GPT1VizError("task_kind", kind=kind, allowed=", ".join(KINDS))
-    return "classification" if kind == "entailment" else kind
 
 
 def layout(
@@ -143,7 +138,8 @@ def layout(
         GPT1VizError: an unknown kind or truncation, the wrong number of texts or labels, a model without the three
             special rows or with too few positions, or another tokenizer than the model's.
     """
-    if head_kind(kind) and truncation not in TRUNCATIONS:
+    check_kind(kind)
+    if truncation not in TRUNCATIONS:
         raise GPT1VizError("config_choice", field="truncation", value=truncation, allowed=", ".join(TRUNCATIONS))
     _check(kind, texts, tokenizer, config)
     if kind == "token":

@@ -259,13 +259,13 @@ class TaskHead(nn.Module):
     """The linear layer that fine-tuning adds: P(y | x) = softmax(h W), h at the extract token (paper section 3.2).
 
     Args:
-        kind: "classification" (entailment too), "similarity", "choice" or "token".
+        kind: "classification", "entailment" (read alike), "similarity", "choice" or "token".
         n_embd: channels C.
         labels: names of the classes; one score a choice needs none.
         clf_pdrop: dropout on h; the choices of one example share their mask, as in 2018.
     """
 
-    KINDS = ("classification", "similarity", "choice", "token")
+    KINDS = ("classification", "entailment", "similarity", "choice", "token")
 
     def __init__(self, kind: str, n_embd: int, labels: tuple[str, ...] = (), clf_pdrop: float = 0.1):
         super().__init__()
@@ -283,7 +283,7 @@ class TaskHead(nn.Module):
             extract: position of the extract token, (B,), (B, 2) or (B, K); not needed for "token".
 
         Returns:
-            classification and similarity (B, n_classes); choice (B, K); token (B, T, n_classes).
+            classification, entailment and similarity (B, n_classes); choice (B, K); token (B, T, n_classes).
         """
         if self.kind == "token":
             return self.clf(F.dropout(hidden, self.clf_pdrop, self.training))

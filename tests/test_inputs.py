@@ -6,7 +6,7 @@ from tiny import close, tiny_model
 
 from gpt1viz.config import GPT1Config
 from gpt1viz.errors import GPT1VizError
-from gpt1viz.inputs import IGNORED, KINDS, collate, head_kind, layout, pieces, split_score
+from gpt1viz.inputs import IGNORED, KINDS, collate, layout, pieces, split_score
 from gpt1viz.model import TaskHead, lm_loss
 from gpt1viz.text.tokens import label as shown
 from gpt1viz.tokenizer import Tokenizer
@@ -178,7 +178,7 @@ def test_labels_of_scores_and_tokens():
 def test_padding_changes_nothing(kind):
     model = tiny_model(n_vocab=N, n_special=3, n_ctx=24)
     torch.manual_seed(0)
-    head = TaskHead(head_kind(kind), 12, ("x", "y"), clf_pdrop=0.0).eval()
+    head = TaskHead(kind, 12, ("x", "y"), clf_pdrop=0.0).eval()
     example = layout(kind, TEXTS[kind], TOKENIZER, model.config)
     scores, losses = [], []
     for length in (None, 24):

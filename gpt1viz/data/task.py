@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tqdm.auto import tqdm
 
 from ..config import GPT1Config
-from ..inputs import Example, head_kind, layout
+from ..inputs import Example, layout
 from ..tokenizer import Tokenizer
 
 SPLITS = ("train", "validation", "test")
@@ -31,7 +31,7 @@ class Task:
 
     Attributes:
         name: as it was asked for.
-        kind: one of `inputs.KINDS`.
+        kind: one of `inputs.KINDS`; the layout, and the `model.TaskHead` that reads it out.
         labels: names of the classes; () for choices.
         metric: a name in `training.metrics.METRICS`.
         splits: "train" and "validation", and "test" where there is one.
@@ -42,11 +42,6 @@ class Task:
     labels: tuple[str, ...]
     metric: str
     splits: Mapping[str, tuple[TextExample, ...]]
-
-    @property
-    def head_kind(self) -> str:
-        """Which `model.TaskHead` reads it out."""
-        return head_kind(self.kind)
 
     @property
     def scores(self) -> bool:

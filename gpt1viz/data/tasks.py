@@ -5,7 +5,7 @@ from itertools import islice
 from pathlib import Path
 
 from ..errors import GPT1VizError
-from ..inputs import head_kind
+from ..inputs import check_kind
 from . import papers_tasks, toys
 from .rows import Column, build_task, kind_of_columns, read_raw
 from .tables import KINDS, read_table
@@ -53,7 +53,7 @@ def load_task(
     columns = dict(columns or {})
     header = not any(isinstance(column, int) for column in _flat(columns.values()))
     kind = kind or _kind(files["train"], columns, header)
-    head_kind(kind)  # raises where there is no such kind
+    check_kind(kind)
     metric = metric or ("f1" if kind == "token" else "accuracy")
     allowed = METRICS[:3] if kind in ("choice", "token") else METRICS
     if metric not in allowed:
