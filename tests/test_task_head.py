@@ -72,5 +72,5 @@ def test_the_choices_of_one_example_share_their_dropout():
 
 
 def test_an_unknown_kind_of_task_raises():
-    with pytest.raises(GPT1VizError, match="classification, similarity, choice, token"):
+    with pytest.raises(GPT1VizError, match="classification, entailment, similarity, choice, token"):
         TaskHead("ranking", 12)

@@ -55,6 +55,19 @@ def test_what_is_not_finite_shows():
     assert cross_entropy(hidden, rows, targets).isnan()
 
 
+def test_in_mixed_precision():
+    """Products in bfloat16 (8 bits), sums and gradients in float32."""
+    hidden, rows, targets = operands()
+    with torch.autocast("cpu", torch.bfloat16):
+        found = cross_entropy(hidden, rows, targets)
+    wanted = plain(hidden, rows, targets)
+    assert found.dtype == torch.float32
+    assert close(found.detach(), wanted.detach(), 0.02)
+    ours, theirs = torch.autograd.grad(found, (hidden, rows)), torch.autograd.grad(wanted, (hidden, rows))
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.dtype == torch.float32 and close(a, b, 0.02)
+
+
 def test_of_a_model():
     model = tiny_model().requires_grad_(True)
     ids = random_ids(2, 6, high=29)
