@@ -58,6 +58,12 @@ def carry(page: str) -> None:
         for name in ("text", "layer", "head", "pos", "key", "u", *SETTINGS):
             if name in st.session_state:
                 st.session_state[name] = st.session_state[name]
+        st.session_state.linked = dict.fromkeys(st.session_state.get("linked", ()))
+
+
+def also_link(**parts: str | None) -> None:
+    """What else the address says while this page is shown; None for what is as usual."""
+    st.session_state.setdefault("linked", {}).update(parts)
 
 
 def choose_model() -> None:
@@ -97,7 +103,7 @@ def link() -> dict[str, str | None]:
             usual = session[name] == SETTINGS.get(name) or (name == "key" and not session.locked)
             kept = not usual and (short or name not in ("pos", "key"))
             parts[name] = str(session[name]).lower() if kept else None
-    return parts
+    return session.get("linked", {}) | parts
 
 
 def load(model_id: str, lang: str) -> Loaded:
