@@ -127,9 +127,10 @@ def build(lang: str) -> typer.Typer:
         if loaded.task:
             print(t("cli.no_head", lang), file=sys.stderr)
 
-    from . import cli_training
+    from . import cli_finetune, cli_training
 
     cli_training.add(app, lang)
+    cli_finetune.add(app, lang)
     return app
 
 

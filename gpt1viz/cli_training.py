@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from . import cli_finetune
 from .errors import GPT1VizError
 from .text import t
 
 if TYPE_CHECKING:
+    from .config import GPT1Config
     from .training.cost import Cost
     from .training.plan import Plan
-    from .training.pretrain import PretrainSettings
     from .training.runs import Run
+    from .training.settings import TrainSettings
 
 STOPPED = 130  # exit code of a run that was asked to stop, as after Ctrl-C
 
@@ -42,7 +44,12 @@ def add(app: typer.Typer, lang: str) -> None:
         # Threads that wait shall sleep: spinning beside other work made updates three times as long.
         os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
         from .training.plan import Plan, parse_changes
+        from .training.runs import read_run
 
+        if resume and read_run(resume).settings.get("kind") == "finetune":
+            given = {"minutes": minutes, "steps": steps}
+            asked = parse_changes(changes or ()) | {name: n for name, n in given.items() if n is not None}
+            return cli_finetune.go_on(resume, asked, dry_run, watch_stdin, lang)
         plan = Plan.of_run(resume) if resume else Plan.read(recipe)
         if text or validation:
             plan = plan.on(text or plan.text, validation or ())
@@ -116,10 +123,14 @@ def _train(plan: "Plan", path: Path, resume: bool, watch_stdin: bool, lang: str)
 
 
 def _dry_run(plan: "Plan", lang: str) -> None:
+    n_vocab = plan.vocabulary if isinstance(plan.vocabulary, int) else _n_vocab(plan.vocabulary)
+    print_cost(plan.config(n_vocab), plan.settings, lang)
+
+
+def print_cost(config: "GPT1Config", settings: "TrainSettings", lang: str) -> None:
+    """Parameters, arithmetic, memory and time, by a short trial."""
     from .training.cost import probe
 
-    n_vocab = plan.vocabulary if isinstance(plan.vocabulary, int) else _n_vocab(plan.vocabulary)
-    config, settings = plan.config(n_vocab), plan.settings
     cost = probe(config, settings)
     print(t("training.cost_parameters", lang, n=f"{cost.n_params:,}"))
     print(t("training.cost_flops", lang, n=f"{cost.flops_a_token:,}"))
@@ -129,7 +140,7 @@ def _dry_run(plan: "Plan", lang: str) -> None:
     print(t("training.cost_time", lang, minutes=f"{minutes:,.1f}", steps=f"{steps:,}", cores=os.cpu_count()))
 
 
-def _length(settings: "PretrainSettings", n_ctx: int, cost: "Cost") -> tuple[float, int]:
+def _length(settings: "TrainSettings", n_ctx: int, cost: "Cost") -> tuple[float, int]:
     """Minutes and updates that the budget comes to."""
     ends = [settings.n_steps(settings.batch_size * n_ctx)]
     if settings.minutes:

@@ -22,7 +22,7 @@ LAYERS = [
     {"data", "training"},
     {"explain"},
     {"figures", "views"},
-    {"widgets", "cli", "cli_training"},
+    {"widgets", "cli", "cli_training", "cli_finetune"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 ALLOWED = {

@@ -39,7 +39,9 @@ class Job:
         restore: fills `module` from such a folder.
         tokens_a_step: tokens that an update reads, over all parts and processes.
         evaluate: () -> numbers for an "eval" row; the module is in eval mode.
+        predictions: () -> rows for predictions.jsonl, of the evaluation just made.
         sample: () -> rows for samples.jsonl.
+        finished: code of the words that a finished run ends with.
     """
 
     module: nn.Module
@@ -51,7 +53,9 @@ class Job:
     restore: Callable[[Path], object]
     tokens_a_step: int
     evaluate: Callable[[], dict] | None = None
+    predictions: Callable[[], Iterable[dict]] | None = None
     sample: Callable[[], Iterable[dict]] | None = None
+    finished: str = "training.finished"
 
 
 @dataclass(frozen=True)
@@ -200,6 +204,8 @@ class Loop:
         job.module.eval()
         if job.evaluate and self._due(settings.eval_every, last):
             self._note("eval", job.evaluate())
+            if job.predictions:
+                self.run.write_rows("predictions.jsonl", job.predictions())
         if job.sample and self._due(settings.sample_every, last):
             for row in job.sample():
                 self.run.row("samples", {"step": self.step} | row)
@@ -225,6 +231,7 @@ class Loop:
         if self.run:
             self.run.clear_stop()
             used = self.settings.used(self.step, self.seconds, self.job.tokens_a_step)
-            message = {"code": f"training.{state}", "params": {"step": self.step, "path": str(self.run.path)}}
+            code = "training.stopped" if stopped else self.job.finished
+            message = {"code": code, "params": {"step": self.step, "path": str(self.run.path)}}
             self.run.status(state, self.step, used, message)
         return Outcome(state, self.step, self.job.module.eval(), stopper.reason)

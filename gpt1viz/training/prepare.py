@@ -39,24 +39,29 @@ def prepare(plan: Plan, run_dir: Path, world: World) -> Prepared:
 
 
 def _open(plan: Plan, run_dir: Path) -> Prepared:
-    tokenizer, cache = Tokenizer.from_json(run_dir / "tokenizer.json"), cache_folder() / "corpora"
-    validation = build(_paths(plan, plan.validation), tokenizer, cache) if plan.validation else None
-    return Prepared(tokenizer, build(_paths(plan, plan.text), tokenizer, cache), validation)
+    tokenizer = Tokenizer.from_json(run_dir / "tokenizer.json")
+    validation = encode(plan.validation, tokenizer, plan.books) if plan.validation else None
+    return Prepared(tokenizer, encode(plan.text, tokenizer, plan.books), validation)
 
 
-def _paths(plan: Plan, names: Sequence[str]) -> list[Path]:
+def encode(names: Sequence[str], tokenizer: Tokenizer, books_folder: str | None = None) -> Corpus:
+    """Text from files and folders, or the story books ("books:validation"), encoded into the cache."""
+    return build(_paths(names, books_folder), tokenizer, cache_folder() / "corpora")
+
+
+def _paths(names: Sequence[str], books_folder: str | None) -> list[Path]:
     """Files and folders; where a name stands for story books, their files."""
     found = []
     for name in names:
         source, _, part = name.partition(":")
-        found += books(part or "train", plan.books) if source == "books" else [Path(name)]
+        found += books(part or "train", books_folder) if source == "books" else [Path(name)]
     return found
 
 
 def vocabulary(plan: Plan) -> Tokenizer:
     """The vocabulary of a checkpoint, or one of so many entries learned from the plan's text."""
     if isinstance(plan.vocabulary, int):
-        return Tokenizer.train(_lines(find_files(_paths(plan, plan.text))), plan.vocabulary)
+        return Tokenizer.train(_lines(find_files(_paths(plan.text, plan.books))), plan.vocabulary)
     return checkpoints.load(plan.vocabulary).tokenizer
 
 

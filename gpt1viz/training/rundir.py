@@ -1,6 +1,7 @@
 """Writing a run directory: one writer, and whatever moment it dies at, what it leaves can be read and gone on from.
 
     runs/NAME/  config.json  tokenizer.json  settings.json  metrics.jsonl  samples.jsonl  status.json  STOP
+                task.json predictions.jsonl (fine-tuning)
                 checkpoints/step-N/  config.json model.safetensors tokenizer.json  state.json  optimizer.safetensors
 
 Only the newest checkpoint has an optimiser: the older ones are there to look at.
@@ -11,7 +12,7 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -96,6 +97,11 @@ class RunWriter:
         """A JSON file, e.g. "settings.json"."""
         with self._faults():
             files.write_json(self.path / name, values)
+
+    def write_rows(self, name: str, rows: Iterable[dict]) -> None:
+        """A file of JSON rows, in place of the one before."""
+        with self._faults():
+            files.write_rows(self.path / name, rows)
 
     def row(self, kind: str, row: dict) -> None:
         """Append to "metrics" or "samples"."""

@@ -6,7 +6,19 @@ from ..errors import GPT1VizError
 from .devices import PRECISIONS
 from .optim import OPTIMIZERS
 
-MAY_CHANGE = {"steps", "tokens", "minutes", "eval_every", "sample_every", "save_minutes", "device", "precision"}
+FRACTIONS = {"minutes", "lr", "clip", "weight_decay", "save_minutes", "lm_coef"}
+FRACTIONS |= {"dropout", "clf_pdrop", "warmup_share"}
+MAY_CHANGE = {
+    "steps",
+    "tokens",
+    "minutes",
+    "epochs",
+    "eval_every",
+    "sample_every",
+    "save_minutes",
+    "device",
+    "precision",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,12 +73,17 @@ class TrainSettings:
         for name in ("eval_every", "sample_every", "save_minutes", "weight_decay", "seed"):
             self._number(name, 0)
         self._number("lr", 0, above=True)
-        if self.steps is None and self.tokens is None and self.minutes is None:
+        if not self.has_budget:
             raise GPT1VizError("training_no_budget")
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether it is said when training ends."""
+        return any(limit is not None for limit in (self.steps, self.tokens, self.minutes))
 
     def _number(self, name: str, least: float, above: bool = False) -> None:
         value = getattr(self, name)
-        whole = name not in ("minutes", "lr", "clip", "weight_decay", "save_minutes")
+        whole = name not in FRACTIONS
         right = isinstance(value, int if whole else int | float) and not isinstance(value, bool)
         if not right or value < least or (above and value == least):
             raise GPT1VizError("training_setting", field=name, value=value)

@@ -26,6 +26,7 @@ def train(
     settings: TrainSettings,
     tokenizer: "Tokenizer",
     notes: dict,
+    task: dict | None = None,
     callbacks: Iterable[Callback] = (),
     resume: bool = False,
     watch_stdin: bool = False,
@@ -36,6 +37,7 @@ def train(
         run_dir: new, or with `resume` one to go on in.
         notes: for settings.json besides the settings: "kind", and "text", which names the data and must be the same
             when a run goes on.
+        task: for task.json, when fine-tuning.
         callbacks, resume, watch_stdin: see `pretrain`.
 
     Raises:
@@ -56,6 +58,8 @@ def train(
             run.write("config.json", {"format": formats.OURS, **job.config.to_dict()})
             run.write("settings.json", {**settings.to_dict(), **notes})
             tokenizer.save(path / "tokenizer.json")
+            if task:
+                run.write("task.json", task)
         return Loop(job, settings, world, run, checkpoint, callbacks, title=path.name).train(stopper)
 
 
