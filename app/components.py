@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 
 import numpy as np
+import saving
 import state
 import streamlit as st
 
@@ -66,12 +67,15 @@ export default function ({ data, parentElement }) {
 def frame(name: str, lang: str) -> Iterator[None]:
     """Title, the page's question and Copy link around a page; `name` is the key of the page's strings."""
     i = int(dark())
+    saving.begin()
     st.html(STYLE.format(secondary=palette.SECONDARY[i], panel=palette.PANEL[i], ink=palette.INK[i]))
     title, corner = st.columns([5, 1], vertical_alignment="center")
     title.title(t(f"app.{name}", lang), anchor=False)
     title.caption(t(f"app.{name.removesuffix('_token')}_question", lang))
     with careful(lang), suppress(state.NothingToShow):
         yield
+    with careful(lang):
+        saving.panel(lang, dark())
     link = state.link()  # by now it is settled
     copied = "copied_without" if link.get("text", "") is None else "copied"
     words = {"label": "copy_link", "copied": copied, "failed": "copy_failed"}
@@ -126,14 +130,20 @@ def token_strip(explanation: Explanation, lang: str, by: str, focus: int, weight
         lang=lang,
         window=shown,
     )
-    _strip(data=payload, key="strip", on_pick_change=_focus_picked)
+    columns = {"position": range(n), "token": [piece.text for piece in explanation.tokens]}
+    columns |= {"id": explanation.ids, by: values}
+    with saving.drawing("strip", t("saving.strip", lang), lambda: columns):
+        _strip(data=payload, key="strip", on_pick_change=_focus_picked)
 
 
 @_careful
 def written_strip(tokens: list, probabilities: np.ndarray, lang: str, focus: int | None) -> None:
     """The tokens written by the model, coloured by the probability each was drawn with."""
     payload = token_strip_payload(tokens, probabilities, kind="probability", focus=focus, lang=lang)
-    _strip(data=payload, key="written", on_pick_change=_step_picked)
+    columns = {"token": [piece.text for piece in tokens], "id": [piece.id for piece in tokens]}
+    columns |= {"probability": probabilities}
+    with saving.drawing("written", t("saving.written", lang), lambda: columns):
+        _strip(data=payload, key="written", on_pick_change=_step_picked)
 
 
 @_careful
@@ -150,7 +160,15 @@ def attention_grid(explanation: Explanation, lang: str, layer: int, head: int, c
         lang=lang,
         window=st.session_state.get("window"),
     )
-    _grid(data=payload, key="grid", on_pick_change=_cell_picked)
+
+    def columns() -> dict:
+        query, key = np.indices(explanation.weights.shape[2:])
+        names = np.array([piece.text for piece in explanation.tokens], dtype=object)
+        columns = {"query": query, "key": key, "query_token": names[query], "key_token": names[key]}
+        return {name: x.ravel() for name, x in (columns | {"weight": explanation.weights[layer, head]}).items()}
+
+    with saving.drawing("grid", t("saving.grid", lang, layer=layer, head=head), columns, ("png",)):
+        _grid(data=payload, key="grid", on_pick_change=_cell_picked)
 
 
 def _focus_picked() -> None:
@@ -198,10 +216,27 @@ def colour_by(lang: str, default: str, kinds: tuple[str, ...] = KINDS) -> None:
 
 
 @_careful
-def chart(draw: Callable, *args, key: str, **options) -> None:
-    """A plotly figure of gpt1viz.figures in the page's theme."""
-    figure = draw(*args, lang=st.session_state.lang, dark=dark(), **options)
-    st.plotly_chart(figure, theme=None, key=key, config={"displayModeBar": False})
+def chart(
+    draw: Callable,
+    *args,
+    key: str,
+    title: str = "",
+    data: Callable[[], saving.Columns] | None = None,
+    **options,
+) -> None:
+    """A plotly figure of gpt1viz.figures in the page's theme, which can be saved at the page's end.
+
+    Args:
+        draw, args, options: the figure's function and what it takes.
+        key: letters, digits and _, one of its kind on the page.
+        title: what the reader calls the drawing, in the page's language.
+        data: gives the columns of its CSV file ({name: values}); called when the reader asks for the file.
+    """
+    lang = st.session_state.lang
+    figure = draw(*args, lang=lang, dark=dark(), **options)
+    title = title or t("saving.drawing", lang, n=len(st.session_state.get("drawings", ())) + 1)
+    with saving.drawing(key, title, data):
+        st.plotly_chart(figure, theme=None, key=key, config={"displayModeBar": False})
 
 
 def look_for(name: str, lang: str) -> None:
