@@ -16,13 +16,15 @@ from gpt1viz import checkpoints
 from gpt1viz.analysis.head_output import without_head
 from gpt1viz.checkpoints import Loaded
 from gpt1viz.errors import GPT1VizError
-from gpt1viz.explain import Explanation, explain
+from gpt1viz.explain import RECORD, Explanation, explain
 from gpt1viz.generate import Step
+from gpt1viz.sampling import Distribution
 from gpt1viz.text import LANGUAGES, strings, t
 from gpt1viz.trace import Edits
 from gpt1viz.views.payload import label
 
 MOST_CHARACTERS = 10_000
+MOST_SEED = 999_999
 LINK_CHARACTERS = 1_000  # longer texts stay out of the link
 SETTINGS = {"lifted": False, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "greedy": False, "seed": 0}  # as they begin
 BUNDLED = "storybook"
@@ -112,6 +114,12 @@ def load(model_id: str, lang: str) -> Loaded:
         return _load(model_id, _stamp(model_id))
 
 
+def chosen_model(lang: str) -> tuple[str, float, Loaded]:
+    """The sidebar's model: id, when it last changed, and itself."""
+    model_id = st.session_state.usable_model
+    return model_id, _stamp(model_id), load(model_id, lang)
+
+
 def _stamp(model_id: str) -> float:
     """When the checkpoint last changed, so that a new one under the same name is loaded anew."""
     location = next(entry.location for entry in checkpoints.available() if entry.id == model_id)
@@ -129,7 +137,8 @@ def _load(model_id: str, stamp: float) -> Loaded:
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _explain(model_id: str, stamp: float, text: str, lifted: bool) -> Explanation:
     model, tokenizer, *_ = _load(model_id, stamp)
-    return explain(model, tokenizer, text, edits=Edits(causal=False) if lifted else None)
+    edits = Edits(causal=False) if lifted else None
+    return explain(model, tokenizer, text, record=(*RECORD, "embed"), edits=edits)
 
 
 def lifted(study: Study) -> Explanation:
@@ -306,3 +315,29 @@ def drawn_with(step: Step) -> float:
     """The probability that a written token had when it was chosen."""
     options = step.distribution()
     return float(options.probabilities[options.ids == step.id][0])
+
+
+def written(study: Study) -> list[Step]:
+    """The tokens written after this text, by whichever page; none yet after another text or model."""
+    key = (study.model_id, study.stamp, study.explanation.text)
+    if st.session_state.get("written_for") != key:
+        st.session_state.update(written_for=key, steps=[], step=None)
+    return st.session_state.steps
+
+
+def typed_ids(study: Study) -> list[int]:
+    """The ids of the whole text, also of what is beyond the context."""
+    plain = study.explanation
+    return plain.ids.tolist() if plain.n_typed == len(plain.tokens) else study.loaded.tokenizer.encode(plain.text)
+
+
+def first_draw(seed: int) -> float:
+    """The number that `generate(seed=...)` draws first."""
+    return float(torch.rand((), generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
+
+
+def slices(tokenizer, options: Distribution) -> dict:
+    """The unit bar's columns: every token that can be drawn, and where its slice ends."""
+    n = int(options.keep_p.sum())
+    ids, p, ends = (x[:n].numpy() for x in (options.ids, options.probabilities, options.edges))
+    return {"token": entries(tokenizer, ids), "id": ids, "probability": p, "slice_end": ends}
