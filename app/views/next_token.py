@@ -5,7 +5,6 @@ import numpy as np
 import panels
 import state
 import streamlit as st
-import torch
 
 from gpt1viz.figures import next_tokens, numbers, surprisal, unit_bar
 from gpt1viz.generate import Step, generate
@@ -14,7 +13,6 @@ from gpt1viz.text import t
 
 SHOWN = 8  # tokens in the columns
 MOST_STEPS = 200  # of one writing session
-MOST_SEED = 999_999
 
 lang = st.session_state.lang
 study = state.study()
@@ -26,11 +24,8 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     state.index_box("pos", t("app.position", lang), len(plain.tokens))
 
 key = (study.model_id, study.stamp, plain.text)
-if st.session_state.get("written_for") != key:
-    st.session_state.update(written_for=key, steps=[], step=None)
-steps: list[Step] = st.session_state.steps
-start = [int(i) for i in plain.ids] if plain.n_typed == len(plain.tokens) else tokenizer.encode(plain.text)
-ids = list(steps[-1].ids) if steps else start
+steps = state.written(study)
+ids = list(steps[-1].ids) if steps else state.typed_ids(study)
 
 st.subheader(t("app.distribution", lang), anchor=False)
 controls = st.columns(4, gap="medium", vertical_alignment="bottom")
@@ -51,11 +46,6 @@ greedy = controls[3].toggle(
     t("app.greedy", lang), key="greedy", persist_state="session", help=t("app.greedy_help", lang)
 )
 sampling = Sampling(temperature, top_k or None, None if top_p == 1 else top_p, greedy)
-
-
-def first_draw(seed: int) -> float:
-    """The number that `generate(seed=...)` draws first."""
-    return float(torch.rand((), generator=torch.Generator().manual_seed(seed), dtype=torch.float64))
 
 
 def table(options: Distribution, greedy: bool) -> str:
@@ -117,15 +107,15 @@ def roll() -> None:
 
 logits = state.next_logits(study, tuple(ids[-model.config.n_ctx :]))
 options = distribution(logits, sampling)
-state.asked("seed", 0, state.between(0, MOST_SEED))
+state.asked("seed", 0, state.between(0, state.MOST_SEED))
 with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
     seed = st.number_input(
-        t("app.seed", lang), 0, MOST_SEED, step=1, key="seed", persist_state="session", disabled=greedy, width=140
+        t("app.seed", lang), 0, state.MOST_SEED, step=1, key="seed", persist_state="session", disabled=greedy, width=140
     )
-    st.button(t("app.roll", lang), on_click=roll, disabled=greedy or seed == MOST_SEED)
+    st.button(t("app.roll", lang), on_click=roll, disabled=greedy or seed == state.MOST_SEED)
     turn = (key, len(steps), seed)
     if st.session_state.get("turn") != turn:
-        st.session_state.update(turn=turn, u=int(1000 * first_draw(seed + len(steps))) / 1000)
+        st.session_state.update(turn=turn, u=int(1000 * state.first_draw(seed + len(steps))) / 1000)
     held = {"key": "u", "persist_state": "session", "disabled": greedy}
     u = st.slider(t("app.draw", lang), 0.0, 0.999, step=0.001, format="%.3f", **held)
 chosen = 0 if greedy else options.pick(u)
@@ -133,7 +123,15 @@ name = state.entries(tokenizer, [int(options.ids[chosen])])[0]
 
 shown = int(min(len(options.ids), 40))
 bar = state.entries(tokenizer, options.ids[:shown].tolist())
-components.chart(unit_bar, bar, options.edges.numpy(), None if greedy else u, key="unit_bar")
+components.chart(
+    unit_bar,
+    bar,
+    options.edges.numpy(),
+    None if greedy else u,
+    key="unit_bar",
+    title=t("saving.unit_bar", lang),
+    data=lambda: state.slices(tokenizer, options),
+)
 if greedy:
     st.markdown(state.plain(t("app.takes", lang, token=name)))
 elif chosen >= shown:
@@ -188,7 +186,19 @@ else:
         st.html(table(step.distribution(), step.u is None))
 
 st.subheader(t("app.surprisal_title", lang), anchor=False)
-components.chart(surprisal, plain.tokens, plain.surprisal, plain.entropy, key="surprisal")
+components.chart(
+    surprisal,
+    plain.tokens,
+    plain.surprisal,
+    plain.entropy,
+    key="surprisal",
+    title=t("saving.surprisal", lang),
+    data=lambda: {
+        "token": [piece.text for piece in plain.tokens],
+        "surprisal_bits": plain.surprisal,
+        "entropy_bits": plain.entropy,
+    },
+)
 st.caption(t("app.surprisal_caption", lang))
 st.markdown(f"**{t('app.expected_title', lang)}**")
 if study.focus == 0:
@@ -197,11 +207,14 @@ else:
     before = study.focus - 1
     came = {"p": numbers.percent(float(plain.probability[study.focus])), "rank": int(plain.rank[study.focus])}
     st.caption(t("app.expected_caption", lang, token=state.plain(state.token_text(study, study.focus)), **came))
+    expected = state.entries(tokenizer, plain.next_ids[before])
     components.chart(
         next_tokens,
-        state.entries(tokenizer, plain.next_ids[before]),
+        expected,
         plain.next_probability[before],
         chosen=int(plain.rank[study.focus]) - 1,
         key="expected",
+        title=t("saving.expected", lang),
+        data=lambda: {"token": expected, "probability": plain.next_probability[before]},
     )
 components.show_code(lang, distribution, Distribution.pick, generate)
