@@ -43,6 +43,7 @@ CSS = f"""
 .g1r .c.pad > .t {{ border-style: dashed; color: var(--secondary) }}
 .g1r .c.more > .t {{ border: 0; background: none; color: var(--secondary); font-family: inherit }}
 .g1r .c.read > .t {{ outline: 2px solid var(--ink); outline-offset: 1px }}
+.g1r .c.s.read > .t {{ outline-offset: -1px }}
 .g1r .p {{ font: 12px/18px {palette.MONO}; color: var(--secondary); text-align: center; white-space: nowrap }}
 .g1r .p b {{ color: var(--ink); font-weight: 600 }}
 .g1r .arrow {{ padding: 24px 0 0 4px; font: 14px/24px {palette.MONO}; white-space: nowrap }}

@@ -5,8 +5,20 @@ Tokens are tokenizer.Piece objects or strings; `labels` makes what is printed of
 """
 
 from .attention import STAGES, head_stages, mask, products
+from .confusion import attention_moved, confusion
 from .draw import unit_bar
 from .probabilities import next_tokens, surprisal
 from .theme import labels
 
-__all__ = ["STAGES", "head_stages", "labels", "mask", "next_tokens", "products", "surprisal", "unit_bar"]
+__all__ = [
+    "STAGES",
+    "attention_moved",
+    "confusion",
+    "head_stages",
+    "labels",
+    "mask",
+    "next_tokens",
+    "products",
+    "surprisal",
+    "unit_bar",
+]
