@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .config import GPT1Config
 from .errors import GPT1VizError
+from .linear import linear
 from .model import GPT1
 from .sampling import Distribution, Sampling, distribution
 from .trace import NO_EDITS, Edits
@@ -136,7 +136,7 @@ def _steps(model, tokenizer, ids, n_tokens, sampling, seed, stops, edits) -> Ite
 
 
 def _last_position(hidden: Tensor, rows: Tensor) -> Tensor:
-    return F.linear(hidden[:, -1:], rows)  # (B, 1, V): what follows the positions before is known
+    return linear(hidden[:, -1:], rows)  # (B, 1, V): what follows the positions before is known
 
 
 def _choose(logits: Tensor, sampling: Sampling, draws: torch.Generator) -> tuple[int, float | None]:

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from .config import GPT1Config
 from .errors import GPT1VizError
+from .linear import Linear, linear
 from .trace import MASKED, NO_EDITS, BlockTrace, Edits, Trace
 
 if TYPE_CHECKING:
@@ -85,8 +86,8 @@ class Attention(nn.Module):
     def __init__(self, config: GPT1Config):
         super().__init__()
         self.config = config
-        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd)  # q, k, v in this order
-        self.c_proj = nn.Linear(config.n_embd, config.n_embd)
+        self.c_attn = Linear(config.n_embd, 3 * config.n_embd)  # q, k, v in this order
+        self.c_proj = Linear(config.n_embd, config.n_embd)
         self.resid_drop = nn.Dropout(config.resid_pdrop)
 
     def forward(self, x: Tensor, mask: Tensor | None, layer: int, record: BlockTrace, edits: Edits, cache) -> Tensor:
@@ -115,8 +116,8 @@ class MLP(nn.Module):
 
     def __init__(self, config: GPT1Config):
         super().__init__()
-        self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd)
-        self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd)
+        self.c_fc = Linear(config.n_embd, 4 * config.n_embd)
+        self.c_proj = Linear(4 * config.n_embd, config.n_embd)
         self.act = ACTIVATIONS[config.afn]
         self.resid_drop = nn.Dropout(config.resid_pdrop)
 
@@ -206,7 +207,7 @@ class GPT1(nn.Module):
         edits: Edits | None = None,
         cache: "Cache | None" = None,
         joint_softmax: bool = False,
-        head: Callable[[Tensor, Tensor], Tensor] = F.linear,
+        head: Callable[[Tensor, Tensor], Tensor] = linear,
     ) -> Output:
         """Logits for the token after each position.
 
@@ -241,8 +242,7 @@ class GPT1(nn.Module):
         causal = config.causal if edits.causal is None else edits.causal
         mask = causal_mask(n_new, n_past + n_new, ids.device) if causal else None  # (T, S)
         trace.record(tokens=tokens, positions=positions.clone(), embed=x)  # a copy: the rows are the model's own
-        if mask is not None:
-            trace.record(mask=mask)
+        trace.record(mask=mask)
 
         for layer, block in enumerate(self.h):
             x = block(edits.stream(x, layer), mask, layer, trace.block(layer), edits, cache)  # (B, T, C)

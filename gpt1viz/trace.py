@@ -86,7 +86,7 @@ class Trace:
         for name in sorted(self.fields - known.keys()):
             raise GPT1VizError("trace_field", name=name, allowed=", ".join(known))
 
-    def record(self, **tensors: Tensor) -> None:
+    def record(self, **tensors: Tensor | None) -> None:
         """Keep those of the named tensors that were asked for."""
         for name, tensor in tensors.items():
             if name in self.fields:  # pyright: ignore[reportOperatorIssue]

@@ -16,7 +16,7 @@ from gpt1viz.text import LANGUAGES
 LAYERS = [
     {"text", "errors", "palette"},
     {"config"},
-    {"tokenizer", "words", "trace", "other_splitter"},
+    {"tokenizer", "words", "linear", "trace", "other_splitter"},
     {"model"},
     {"generate", "sampling", "inputs", "checkpoints", "formats", "download", "analysis"},
     {"data", "training"},
