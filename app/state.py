@@ -8,19 +8,18 @@ address.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+import models
 import numpy as np
 import streamlit as st
 import torch
 
-from gpt1viz import checkpoints
 from gpt1viz.analysis.head_output import without_head
 from gpt1viz.checkpoints import Loaded
 from gpt1viz.errors import GPT1VizError
-from gpt1viz.explain import RECORD, Explanation, explain
+from gpt1viz.explain import Explanation
 from gpt1viz.generate import Step
 from gpt1viz.sampling import Distribution
 from gpt1viz.text import LANGUAGES, strings, t
-from gpt1viz.trace import Edits
 from gpt1viz.views.payload import label
 
 MOST_CHARACTERS = 10_000
@@ -71,19 +70,19 @@ def also_link(**parts: str | None) -> None:
 def choose_model() -> None:
     """The sidebar's model box with the model's card; `study` reads the choice."""
     lang = st.session_state.lang
-    entries = {entry.id: entry for entry in checkpoints.available()}
     wanted = st.session_state.setdefault("model", st.query_params.get("model", BUNDLED))
+    entries = models.offered(wanted, lang)
     if wanted not in entries:
         st.warning(t("app.model_missing", lang, model=plain(wanted[:60]), other=BUNDLED))
         st.session_state.model = BUNDLED
     with st.sidebar:
-        chosen = st.selectbox(t("app.model", lang), [*entries], format_func=lambda i: entries[i].name, key="model")
+        chosen = st.selectbox(t("app.model", lang), [*entries], format_func=entries.__getitem__, key="model")
     try:
         config = load(chosen, lang).model.config
     except GPT1VizError as error:
         chosen = st.session_state.get("usable_model", BUNDLED)
         chosen = chosen if chosen in entries else BUNDLED
-        st.error(t("app.cannot_load", lang, fault=plain(error.message(lang)), model=plain(entries[chosen].name)))
+        st.error(t("app.cannot_load", lang, fault=plain(error.message(lang)), model=plain(entries[chosen])))
         config = load(chosen, lang).model.config
     st.session_state.usable_model = chosen
     with st.sidebar:
@@ -111,39 +110,18 @@ def link() -> dict[str, str | None]:
 def load(model_id: str, lang: str) -> Loaded:
     """The model, shared by all sessions and never changed."""
     with st.spinner(t("app.loading", lang, name=model_id)):
-        return _load(model_id, _stamp(model_id))
+        return models.load(model_id, models.stamp(model_id))
 
 
 def chosen_model(lang: str) -> tuple[str, float, Loaded]:
     """The sidebar's model: id, when it last changed, and itself."""
     model_id = st.session_state.usable_model
-    return model_id, _stamp(model_id), load(model_id, lang)
-
-
-def _stamp(model_id: str) -> float:
-    """When the checkpoint last changed, so that a new one under the same name is loaded anew."""
-    location = next(entry.location for entry in checkpoints.available() if entry.id == model_id)
-    try:
-        return max(path.stat().st_mtime for path in [location, *location.iterdir()])
-    except OSError:  # loading says what is wrong
-        return 0.0
-
-
-@st.cache_resource(max_entries=2, show_spinner=False)
-def _load(model_id: str, stamp: float) -> Loaded:
-    return checkpoints.load(model_id, download=False)
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _explain(model_id: str, stamp: float, text: str, lifted: bool) -> Explanation:
-    model, tokenizer, *_ = _load(model_id, stamp)
-    edits = Edits(causal=False) if lifted else None
-    return explain(model, tokenizer, text, record=(*RECORD, "embed"), edits=edits)
+    return model_id, models.stamp(model_id), load(model_id, lang)
 
 
 def lifted(study: Study) -> Explanation:
     """The same text with the mask lifted."""
-    return _explain(study.model_id, study.stamp, study.explanation.text, True)
+    return models.explained(study.model_id, study.stamp, study.explanation.text, lifted=True)
 
 
 def study() -> Study:
@@ -153,16 +131,17 @@ def study() -> Study:
         NothingToShow: there is no text; a sentence has said what to do.
     """
     lang, model_id = st.session_state.lang, st.session_state.usable_model
-    text = _text_box(lang)
+    text = text_box(lang)
     if not text.strip():
         st.info(t("app.empty", lang))
         text = st.session_state.get("studied", (None, ""))[1]
         if not text:
             raise NothingToShow
         st.caption(t("app.still", lang))
-    loaded, stamp = load(model_id, lang), _stamp(model_id)
+    stamp = models.stamp(model_id)
+    loaded = load(model_id, lang)
     try:
-        explanation = _explain(model_id, stamp, text, False)
+        explanation = models.explained(model_id, stamp, text)
     except GPT1VizError as error:
         st.info(plain(error.message(lang)) if error.code != "no_tokens" else t("app.no_tokens_in_text", lang))
         raise NothingToShow from error
@@ -233,7 +212,7 @@ def index_box(name: str, label: str, n: int, on_change=None) -> int:
     )
 
 
-def _text_box(lang: str) -> str:
+def text_box(lang: str) -> str:
     examples = strings("examples", "en")
     if "text" not in st.session_state:
         st.session_state.text = st.query_params.get("text", examples["rabbit"])[:MOST_CHARACTERS]
@@ -288,7 +267,7 @@ def entries(tokenizer, ids) -> list[str]:
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _next_logits(model_id: str, stamp: float, ids: tuple[int, ...]) -> torch.Tensor:
-    model = _load(model_id, stamp).model
+    model = models.load(model_id, stamp).model
     with torch.inference_mode():
         logits = model(torch.tensor([ids], device=model.device)).logits[0, -1]
     return logits[: model.config.n_vocab].float().cpu()
@@ -296,8 +275,8 @@ def _next_logits(model_id: str, stamp: float, ids: tuple[int, ...]) -> torch.Ten
 
 @st.cache_data(max_entries=64, show_spinner=False)
 def _without_head(model_id: str, stamp: float, text: str, lifted: bool, layer: int, head: int, position: int):
-    ids = _explain(model_id, stamp, text, lifted).ids
-    return without_head(_load(model_id, stamp).model, ids, layer, head, position, causal=not lifted)
+    ids = models.explained(model_id, stamp, text, lifted).ids
+    return without_head(models.load(model_id, stamp).model, ids, layer, head, position, causal=not lifted)
 
 
 def next_without(study: Study, lifted: bool, layer: int, head: int) -> np.ndarray:
