@@ -210,6 +210,7 @@ first, other = laid.rows[0].extract, laid.rows[-1].extract
 st.caption(t(f"inputs.read_{which}", lang, position=first, other=other, c=config.n_embd, n=len(rows)))
 if task is None:
     st.markdown(t("inputs.no_head", lang, model=state.plain(info.name)))
+    st.page_link("views/finetune.py", label=t("inputs.to_finetune", lang))
 elif task.kind != kind:
     own = t(f"inputs.kind_{task.kind}", lang)
     st.info(t("inputs.other_kind", lang, model=state.plain(info.name), kind=own))
