@@ -25,8 +25,8 @@ class Drawing(NamedTuple):
 # A drawing is what stands in its container: plotly's layers, SVG of ours, canvases, the chips of a token strip.
 _pictures = st.components.v2.component(
     "pictures",
-    html="<div></div>",
-    css="""div { display: flex; gap: 8px }
+    html="<div class='root'></div>",
+    css=""".root { display: flex; gap: 8px }
         button { font: inherit; font-size: 14px; color: var(--st-link-color); background: none; cursor: pointer;
         border: 1px solid var(--st-border-color); border-radius: 4px; padding: 4px 12px; min-height: 32px }""",
     js="""
@@ -104,7 +104,7 @@ export default function ({ data, parentElement }) {
     };
     return button;
   };
-  parentElement.querySelector("div").replaceChildren(...data.pictures.map(make));
+  parentElement.querySelector(".root").replaceChildren(...data.pictures.map(make));
 }
 """,
 )
@@ -143,7 +143,8 @@ def panel(lang: str, dark: bool) -> None:
                 st.text(title, width=260)
                 paper = palette.PAPER[dark]
                 about = {"name": name, "title": title, "pictures": list(pictures), "paper": paper}
-                _pictures(data=about, key=f"save_{name}", width="content")
+                if pictures:
+                    _pictures(data=about, key=f"save_{name}", width="content")
                 if data is not None:
                     st.download_button(
                         "CSV",

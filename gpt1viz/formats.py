@@ -77,8 +77,8 @@ def read_json(path: Path) -> dict:
     return values
 
 
-def read_tokenizer(folder: Path, config: GPT1Config):
-    """The Tokenizer whose files lie in `folder`.
+def read_tokenizer(folder: Path, config: GPT1Config | None = None):
+    """The Tokenizer whose files lie in `folder`; with its model's configuration their sizes are compared.
 
     Raises:
         GPT1VizError: no such files, damaged ones, or a vocabulary of another size than the model's.
@@ -89,7 +89,7 @@ def read_tokenizer(folder: Path, config: GPT1Config):
     if paths is None:
         raise GPT1VizError("checkpoint_no_tokenizer", path=folder)
     tokenizer = Tokenizer.from_json(*paths) if len(paths) == 1 else Tokenizer.from_files(*paths)
-    if tokenizer.n_vocab != config.n_vocab:
+    if config is not None and tokenizer.n_vocab != config.n_vocab:
         raise GPT1VizError("checkpoint_vocab", path=paths[0], found=tokenizer.n_vocab, wanted=config.n_vocab)
     return tokenizer
 

@@ -11,7 +11,7 @@ from view_data import unpack
 from gpt1viz.text import t
 
 APP = Path(__file__).parents[1] / "app" / "main.py"
-PAGES = ("attention", "next_token")
+PAGES = ("tour", "tokens", "attention", "next_token")
 SENTENCE = "the fox and the rabbit went into the"
 
 

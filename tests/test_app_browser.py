@@ -73,7 +73,7 @@ def show(browser, site):
     """show(page, **query) opens a page of the app and waits until it is drawn."""
     pages, hosts, missing = [], set(), set()
 
-    def show(name="", width=1280, dark=False, **query):
+    def show(name="attention", width=1280, dark=False, **query):
         page = open_page(browser, f"{site}/_stcore/health", width=width, dark=dark)
         page.set_default_timeout(MOST)
         pages.append(page)
@@ -89,7 +89,8 @@ def show(browser, site):
         # Streamlit looks for its own addresses below a page's first, and asks again at the top.
         assert [fault for fault in page.faults if "status of 404" not in fault] == []
         page.close()
-    assert missing <= {"/next_token/_stcore/health", "/next_token/_stcore/host-config"}
+    asked = {f"/{page}/_stcore/{what}" for page in ("attention", "next_token") for what in ("health", "host-config")}
+    assert missing <= asked
     assert hosts <= {"localhost"}
 
 
