@@ -254,6 +254,8 @@ def hub_faults(repo: str) -> Iterator[None]:
     except errors.LocalEntryNotFoundError:
         raise GPT1VizError("hub_offline", repo=repo) from None
     except Exception as fault:
+        if {"ConnectionError", "TransportError", "Timeout"} & {base.__name__ for base in type(fault).__mro__}:
+            raise GPT1VizError("hub_offline", repo=repo) from None
         raise GPT1VizError("hub_failed", repo=repo, fault=str(fault).partition("\n")[0]) from fault
 
 

@@ -4,23 +4,34 @@ import hashlib
 import json
 import os
 import shutil
+import signal
+import time
+from array import array
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from itertools import islice
+from multiprocessing import get_context
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
+from tqdm.auto import tqdm
 
+from ..download import disk_faults
 from ..errors import GPT1VizError
 from ..tokenizer import NEWLINE_ENTRY, Tokenizer
 from ..words import words
-from .sources import find_files, read_documents
+from .sources import KINDS, ROW_KINDS, find_files, kind_of, read_documents
 
 VERSION = 1  # of the files below and of what they hold; counted up when either changes
 _CHUNK = 1 << 18  # characters that one process encodes at a time
 _AHEAD = 4  # chunks a process that wait for it
+_ALONE = 3_000_000  # bytes of text, a few seconds of one core; below, starting processes gains nothing
+_ABANDONED = 24 * 3600  # seconds without a change after which a half-written corpus is somebody's who was killed
+
+Part = tuple[list[str], bool]  # some lines of a document, and whether it ends with them
 
 
 @dataclass(frozen=True)
@@ -67,84 +78,128 @@ def build(paths: Iterable[str | Path], tokenizer: Tokenizer, cache: str | Path, 
     Memory stays bounded whatever the size: text streams through in pieces of 256,000 characters.
 
     Args:
-        paths: files and folders (see `sources`).
+        paths: files, folders, and data sets of the hub by name (see `sources.find_files`).
         tokenizer: encodes.
         cache: folder that keeps corpora, one a digest.
-        workers: processes; by default one a core.
+        workers: processes; by default one a core, and for a few megabytes only this one. They are started afresh, so
+            that a script that comes here must do so below `if __name__ == "__main__":`.
 
     Raises:
-        GPT1VizError: nothing to read, or text that cannot be read; it names file and line.
+        GPT1VizError: nothing to read, text that cannot be read (it names file and line), a full disk, or processes
+            that die.
     """
     files = find_files(paths)
     digest = _digest(files, tokenizer)
     folder = Path(cache) / digest
     if (folder / "corpus.json").exists():
         return Corpus.open(folder)
+    size = sum(path.stat().st_size for path in files)
     beside = folder.with_name(f"{digest}.{os.getpid()}.new")
-    beside.mkdir(parents=True)
     try:
-        _write(files, tokenizer, beside, digest, workers or os.cpu_count() or 1)
-        if not folder.exists():
-            beside.rename(folder)
+        with disk_faults(beside.parent):
+            _sweep(beside.parent)
+            beside.mkdir(parents=True, exist_ok=True)
+            _write(files, tokenizer, beside, digest, workers or (os.cpu_count() or 1 if size > _ALONE else 1))
+            try:
+                beside.rename(folder)
+            except OSError:
+                if not folder.exists():  # else another process was faster
+                    raise
+    except BrokenProcessPool:
+        raise GPT1VizError("corpus_workers") from None
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return Corpus.open(folder)
 
 
+def _sweep(cache: Path) -> None:
+    """Remove what processes left half-written that were killed."""
+    for half in cache.glob("*.new/ids.bin"):
+        if time.time() - half.stat().st_mtime > _ABANDONED:
+            shutil.rmtree(half.parent, ignore_errors=True)
+
+
 def _digest(files: list[Path], tokenizer: Tokenizer) -> str:
     whole = hashlib.sha256(f"{VERSION}\n{tokenizer.to_json()}".encode())
     for path in files:
-        with path.open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
+        if kind_of(path) in ROW_KINDS:  # the same bytes as .txt are another text
+            whole.update(kind_of(path).encode())
+        try:
+            with path.open("rb") as file:
+                whole.update(hashlib.file_digest(file, "sha256").digest())
+        except OSError as fault:
+            raise GPT1VizError("text_unreadable", path=path, fault=fault.strerror) from None
     return whole.hexdigest()[:32]
 
 
 def _write(files: list[Path], tokenizer: Tokenizer, folder: Path, digest: str, workers: int) -> None:
     dtype = np.uint16 if tokenizer.n_vocab <= 1 << 16 else np.uint32
-    starts, n_tokens, n_characters = [0], 0, 0
+    starts, n_tokens, n_characters = array("q", [0]), 0, 0
+    packed = any(path.suffix.lower() in (".gz", ".parquet") for path in files)  # nobody knows how much text that is
+    total = None if packed else sum(path.stat().st_size for path in files)
     with (
         (folder / "ids.bin").open("wb") as out,
-        ProcessPoolExecutor(workers, initializer=_begin, initargs=(tokenizer,)) as pool,
-        tqdm(total=sum(path.stat().st_size for path in files), unit="B", unit_scale=True, disable=None) as bar,
+        tqdm(total=total, desc="BPE", unit="B", unit_scale=True, disable=None) as bar,
     ):
-        for ids, characters, size, last in _in_order(pool, _chunks(files), workers * _AHEAD):
-            out.write(ids.astype(dtype).tobytes())
-            n_tokens += len(ids)
-            n_characters += characters
-            bar.update(size)
-            if last and n_tokens > starts[-1]:
-                starts.append(n_tokens)
+        for encoded in _encode_all(_chunks(files), tokenizer, workers):
+            out.write(encoded.ids.astype(dtype).tobytes())
+            for end in encoded.ends:
+                if n_tokens + end > starts[-1]:
+                    starts.append(n_tokens + end)
+            n_tokens += len(encoded.ids)
+            n_characters += encoded.n_characters
+            bar.update(encoded.n_bytes)
     if n_tokens == 0:
-        raise GPT1VizError("text_none", paths=", ".join(map(str, files[:3])), kinds=".txt, .md, .jsonl")
+        raise GPT1VizError("text_none", paths=", ".join(map(str, files[:3])), kinds=", ".join(KINDS))
     np.array(starts, dtype=np.int64).tofile(folder / "starts.bin")
     about = {"version": VERSION, "dtype": np.dtype(dtype).name, "n_tokens": n_tokens, "n_characters": n_characters}
     (folder / "corpus.json").write_text(json.dumps(about | {"digest": digest}), encoding="utf-8")
 
 
-def _chunks(files: list[Path]) -> Iterator[tuple[list[str], bool]]:
-    """Lines with text, in pieces that end where a line ends; True with the last piece of a document."""
+def _chunks(files: list[Path]) -> Iterator[list[Part]]:
+    """Documents in portions of some 256,000 characters: a long one in several, many short ones in one."""
+    chunk: list[Part] = []
+    size = 0
     for path in files:
         for document in read_documents(path):
-            lines, size = [], 0
+            lines: list[str] = []
             for line in document:
                 if not line.strip():
                     continue
                 lines.append(line)
                 size += len(line)
                 if size >= _CHUNK:
-                    yield lines, False
-                    lines, size = [], 0
-            yield lines, True
+                    yield [*chunk, (lines, False)]
+                    chunk, lines, size = [], [], 0
+            chunk.append((lines, True))
+            size += 1  # a document without text counts too, or a million of them would be one chunk
+    if chunk:
+        yield chunk
 
 
-def _in_order(pool: ProcessPoolExecutor, chunks: Iterator, ahead: int) -> Iterator:
-    """Results in the order of the chunks, at most `ahead` of them begun."""
-    waiting = [(pool.submit(_encode, lines), last) for lines, last in islice(chunks, ahead)]
-    while waiting:
-        future, last = waiting.pop(0)
-        yield *future.result(), last
-        for lines, last in islice(chunks, 1):
-            waiting.append((pool.submit(_encode, lines), last))
+class Encoded(NamedTuple):
+    """A chunk's ids, where documents end among them, the characters of its cleaned text and the bytes read."""
+
+    ids: np.ndarray
+    ends: list[int]
+    n_characters: int
+    n_bytes: int
+
+
+def _encode_all(chunks: Iterator[list[Part]], tokenizer: Tokenizer, workers: int) -> Iterator[Encoded]:
+    """Results in the order of the chunks, at most `_AHEAD` a process begun."""
+    if workers == 1:
+        yield from (_encode(chunk, tokenizer) for chunk in chunks)
+        return
+    # Started afresh, not forked: forking beside other threads (torch's, tokenizers') can hang.
+    with ProcessPoolExecutor(workers, get_context("spawn"), initializer=_begin, initargs=(tokenizer,)) as pool:
+        waiting = [pool.submit(_work, chunk) for chunk in islice(chunks, workers * _AHEAD)]
+        try:
+            while waiting:
+                yield waiting.pop(0).result()
+                waiting += [pool.submit(_work, chunk) for chunk in islice(chunks, 1)]
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 _tokenizer: Tokenizer
@@ -153,17 +208,25 @@ _tokenizer: Tokenizer
 def _begin(tokenizer: Tokenizer) -> None:
     global _tokenizer
     _tokenizer = tokenizer
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the process that started this one
 
 
-def _encode(lines: list[str]) -> tuple[np.ndarray, int, int]:
-    """(ids, characters of the cleaned text, bytes read) of some lines, each a paragraph."""
-    newline = _tokenizer.row(NEWLINE_ENTRY)
-    ids: list[int] = []
-    characters = 0
-    for line in lines:
-        found = words(line)
-        if found:
-            ids += _tokenizer.encode(line)
-            ids.append(newline)
-            characters += len(" ".join(found)) + 1
-    return np.array(ids, dtype=np.int64), characters, sum(len(line.encode()) + 1 for line in lines)
+def _work(chunk: list[Part]) -> Encoded:
+    return _encode(chunk, _tokenizer)
+
+
+def _encode(chunk: list[Part], tokenizer: Tokenizer) -> Encoded:
+    """Each line is a paragraph, with a newline token behind it."""
+    newline = tokenizer.row(NEWLINE_ENTRY)
+    ids, ends = array("q"), []
+    n_characters = n_bytes = 0
+    for lines, last in chunk:
+        for line in lines:
+            n_bytes += len(line.encode()) + 1
+            if found := words(line):
+                ids.extend(tokenizer.encode(line))
+                ids.append(newline)
+                n_characters += len(" ".join(found)) + 1
+        if last:
+            ends.append(len(ids))
+    return Encoded(np.array(ids, dtype=np.int64), ends, n_characters, n_bytes)

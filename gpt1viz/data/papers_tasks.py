@@ -13,11 +13,11 @@ import numpy as np
 
 from ..download import hub_faults
 from ..errors import GPT1VizError
+from .hub_text import REVISION
 from .rows import Column, Raw, build_task, read_raw
 from .tables import Row, read_table
 from .task import SPLITS, Task
 
-REVISION = "refs/convert/parquet"
 UNLABELLED = ("-1", "-1.0")
 NLI = ("entailment", "neutral", "contradiction")
 _PAIR = {"premise": "sentence1", "hypothesis": "sentence2"}
