@@ -33,6 +33,9 @@ def add(app: typer.Typer, lang: str) -> None:
         recipe: Annotated[str, typer.Option(help=t("training.cli_recipe", lang))] = "storybook",
         validation: Annotated[list[str] | None, typer.Option(help=t("training.cli_validation", lang))] = None,
         books: Annotated[Path | None, typer.Option(help=t("training.cli_books", lang))] = None,
+        zero_shot: Annotated[
+            list[str] | None, typer.Option("--zero-shot", metavar="TASK", help=t("training.cli_zero_shot", lang))
+        ] = None,
         minutes: Annotated[float | None, typer.Option(help=t("training.cli_minutes", lang))] = None,
         steps: Annotated[int | None, typer.Option(help=t("training.cli_steps", lang))] = None,
         tokens: Annotated[int | None, typer.Option(help=t("training.cli_tokens", lang))] = None,
@@ -53,6 +56,8 @@ def add(app: typer.Typer, lang: str) -> None:
         plan = Plan.of_run(resume) if resume else Plan.read(recipe)
         if text or validation:
             plan = plan.on(text or plan.text, validation or ())
+        if zero_shot:
+            plan = plan.tried_on(zero_shot)
         if books:
             plan = replace(plan, books=str(books.expanduser().absolute()))
         plan = plan.within(minutes=minutes, steps=steps, tokens=tokens).changed(parse_changes(changes or ()))
@@ -101,7 +106,7 @@ def _train(plan: "Plan", path: Path, resume: bool, watch_stdin: bool, lang: str)
         raise GPT1VizError("training_run_exists", path=path)
     settings, path = plan.settings, path.expanduser().absolute()
     with joined(settings.device) as world:
-        ready = prepare(plan, path, world)
+        ready = prepare(plan, path, world, lang)
         config = plan.config(ready.tokenizer.n_vocab)
         if world.main:
             n = len(ready.corpus.ids)
@@ -113,6 +118,7 @@ def _train(plan: "Plan", path: Path, resume: bool, watch_stdin: bool, lang: str)
             path,
             settings=settings,
             validation=ready.validation,
+            evaluations=ready.evaluations,
             resume=resume,
             watch_stdin=watch_stdin,
             source=plan.source,

@@ -23,11 +23,13 @@ class Plan:
     """What to train on what.
 
     Attributes:
-        text, validation: files and folders; "books:train" and "books:validation" are the story books.
+        text, validation: files and folders; "books:train" and "books:validation" are the story books, "hf:owner/name"
+            is a data set of the Hugging Face hub.
         vocabulary: how many entries to learn from the text, or the name of a checkpoint whose vocabulary to take.
         model: fields of GPT1Config, but for n_vocab, which the vocabulary decides.
         training: fields of PretrainSettings.
         books: folder with the story books; None downloads them.
+        zero_shot: labelled tasks (see `load_task`) that the model is tried on without fine-tuning, at each evaluation.
     """
 
     text: tuple[str, ...]
@@ -36,6 +38,7 @@ class Plan:
     model: dict[str, Any]
     training: dict[str, Any]
     books: str | None = None
+    zero_shot: tuple[str, ...] = ()
 
     def config(self, n_vocab: int) -> GPT1Config:
         return GPT1Config.from_dict(self.model | {"n_vocab": n_vocab})
@@ -47,7 +50,7 @@ class Plan:
     @property
     def source(self) -> dict:
         """What settings.json notes of it besides the settings; `of_run` reads it."""
-        return {name: getattr(self, name) for name in ("text", "validation", "vocabulary", "books")}
+        return {name: getattr(self, name) for name in ("text", "validation", "vocabulary", "books", "zero_shot")}
 
     @classmethod
     def read(cls, recipe: str) -> "Plan":
@@ -65,7 +68,7 @@ class Plan:
         except (OSError, ValueError) as fault:
             raise GPT1VizError("plan_unreadable", path=path, fault=fault) from None
         plan = cls((), (), values.get("vocabulary", 4096), {}, {})
-        plan = plan.on(values.get("text", ()), values.get("validation", ()))
+        plan = plan.on(values.get("text", ()), values.get("validation", ())).tried_on(values.get("zero_shot", ()))
         return plan.changed({**values.get("model", {}), **values.get("training", {})})
 
     @classmethod
@@ -78,11 +81,16 @@ class Plan:
         if not source.get("text"):
             raise GPT1VizError("plan_no_source", path=path)
         texts = tuple(source["text"]), tuple(source["validation"])
-        return cls(*texts, source["vocabulary"], model, training, source.get("books"))
+        zero_shot = tuple(source.get("zero_shot", ()))
+        return cls(*texts, source["vocabulary"], model, training, source.get("books"), zero_shot)
 
     def on(self, text: Sequence[str], validation: Sequence[str]) -> "Plan":
         """The same on another text."""
         return replace(self, text=_absolute(text), validation=_absolute(validation))
+
+    def tried_on(self, zero_shot: Sequence[str]) -> "Plan":
+        """The same with other zero-shot tasks."""
+        return replace(self, zero_shot=_absolute(zero_shot))
 
     def within(self, **budget: float | None) -> "Plan":
         """The same with another budget; what is None leaves the plan's own."""
