@@ -54,14 +54,11 @@ def errors_table(rows: Sequence[dict], task: dict, lang: str) -> str:
         sure = "" if task["kind"] == "token" else numbers.percent(float(np.max(row["probabilities"])))
         if task["kind"] == "token":
             words = row["texts"][0].split()
-            pairs = [
-                (word, task["labels"][a], task["labels"][b])
-                for word, a, b in zip(words, row["label"], row["prediction"], strict=False)
-                if a != b
-            ]
-            true, said = ("\n".join(f"{word}: {pair[i]}" for word, *pair in pairs) for i in (0, 1))
-        cells = (texts, escape(true).replace("\n", "<br>"), escape(said).replace("\n", "<br>"), sure)
-        body += "<tr>" + "".join(f"<td class='wrap'>{cell}</td>" for cell in cells) + "</tr>"
+            pairs = [pair for pair in zip(words, row["label"], row["prediction"], strict=False) if pair[1] != pair[2]]
+            true, said = ("\n".join(f"{pair[0]}: {task['labels'][pair[i]]}" for pair in pairs) for i in (1, 2))
+        short = (escape(true).replace("\n", "<br>"), escape(said).replace("\n", "<br>"), sure)
+        body += f"<tr><td class='wrap'>{texts}</td>" + "".join(f"<td class='short'>{cell}</td>" for cell in short)
+        body += "</tr>"
     head = "".join(
         f"<th class='t'>{t(f'finetune.col_{name}', lang)}</th>" for name in ("texts", "true", "said", "sure")
     )

@@ -109,6 +109,9 @@ def preview(task: Task, heads: tuple[str, str], most: int = 4) -> str:
     return f"{WRAP}<table><tr>{head}</tr>{rows}</table>"
 
 
-WRAP = (
-    "<style>.g1 td.wrap { white-space: normal; text-align: left; overflow-wrap: anywhere; vertical-align: top }</style>"
-)
+WRAP = """<style>
+.g1 td.wrap { white-space: normal; text-align: left; overflow-wrap: anywhere; vertical-align: top; padding-bottom: 8px }
+.g1 td.short { white-space: nowrap; text-align: left; vertical-align: top; max-width: 200px; overflow: hidden;
+  text-overflow: ellipsis }
+.g1 th.t { min-width: 4em }
+</style>"""

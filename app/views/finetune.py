@@ -30,6 +30,7 @@ from gpt1viz.training.task_losses import TaskLosses
 FILE = "file"
 MOST_POINTS = 400  # of a live curve
 MOST_ERRORS = 10
+MOST_ERRORS_OF_WORDS = 4
 SHOWN_RUNS = 30
 
 lang, session = st.session_state.lang, st.session_state
@@ -286,10 +287,10 @@ def matrix(task: dict, rows: list[dict]) -> None:
 
 def wrong(task: dict, rows: list[dict]) -> None:
     st.subheader(t("finetune.errors", lang), anchor=False)
-    found = results.errors(rows)
-    st.caption(t("finetune.errors_caption", lang, n=len(found), m=len(rows), shown=min(len(found), MOST_ERRORS)))
+    found, most = results.errors(rows), MOST_ERRORS_OF_WORDS if task["kind"] == "token" else MOST_ERRORS
+    st.caption(t("finetune.errors_caption", lang, n=len(found), m=len(rows), shown=min(len(found), most)))
     if found:
-        st.html(panels.page(results.errors_table(found[:MOST_ERRORS], task, lang), dark))
+        st.html(panels.page(results.errors_table(found[:most], task, lang), dark))
 
 
 def attention(run, rows: list[dict], kind: str) -> None:

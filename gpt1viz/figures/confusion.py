@@ -47,17 +47,14 @@ def confusion(counts: np.ndarray, labels: Sequence[str], *, lang: str = "en", da
         + "<br>%{customdata[0]} (%{customdata[1]})<extra></extra>",
     )
     fig = go.Figure(cells)
+    axis = {"tickmode": "array", "tickvals": places, "ticktext": names, "tickfont": {"family": palette.MONO}}
+    fig.update_xaxes(**axis, title=t("figures.confusion_prediction", lang), side="top", range=[-0.5, len(labels) - 0.5])
+    fig.update_yaxes(**axis, title=t("figures.confusion_true", lang), range=[len(labels) - 0.5, -0.5])
+    theme.dress(fig, height=110 + 48 * len(labels), dark=dark, top=56)
     for (row, column), count in np.ndenumerate(counts):
         fill = theme.colour_at(palette.VIOLET[dark], float(shares[row, column]) ** 0.5)
         font = {"family": palette.MONO, "size": 14, "color": theme.text_on(fill)}
         fig.add_annotation(x=column, y=row, text=f"{count:,}", showarrow=False, font=font)
-    axis = {"tickmode": "array", "tickvals": places, "ticktext": names, "tickfont": {"family": palette.MONO}}
-    fig.update_xaxes(**axis, title=t("figures.confusion_prediction", lang), side="top", range=[-0.5, len(labels) - 0.5])
-    fig.update_yaxes(**axis, title=t("figures.confusion_true", lang), range=[len(labels) - 0.5, -0.5])
-    fonts = [annotation.font for annotation in fig.layout.annotations]
-    theme.dress(fig, height=110 + 48 * len(labels), dark=dark, top=56)
-    for annotation, font in zip(fig.layout.annotations, fonts, strict=True):
-        annotation.font = font
     return fig
 
 
