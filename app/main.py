@@ -12,7 +12,7 @@ import streamlit as st
 
 from gpt1viz.text import t
 
-GROUPS = {"look": ("tour", "tokens", "attention", "next_token", "inputs")}
+GROUPS = {"look": ("tour", "tokens", "attention", "next_token", "inputs"), "train": ("train", "finetune", "runs")}
 
 st.set_page_config(page_title="GPT-1", layout="wide", initial_sidebar_state=240)
 lang = state.choose_language()

@@ -104,7 +104,8 @@ def load(model_id: str, when: float) -> Loaded:
         place = location(model_id)
         if place is None:
             raise GPT1VizError("app_no_checkpoint", model=model_id)
-        return checkpoints.load(place, download=False)
+        run, step = place.parents[1], place.name.removeprefix("step-")
+        return checkpoints.load(run.with_name(f"{run.name}@{step}"), download=False)
 
     return kept()["models"].get((model_id, when), read, _size_of_model)
 

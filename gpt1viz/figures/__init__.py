@@ -6,6 +6,7 @@ Tokens are tokenizer.Piece objects or strings; `labels` makes what is printed of
 
 from .attention import STAGES, head_stages, mask, products
 from .confusion import attention_moved, confusion
+from .curves import curves
 from .draw import unit_bar
 from .probabilities import next_tokens, surprisal
 from .theme import labels
@@ -14,6 +15,7 @@ __all__ = [
     "STAGES",
     "attention_moved",
     "confusion",
+    "curves",
     "head_stages",
     "labels",
     "mask",

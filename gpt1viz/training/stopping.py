@@ -1,5 +1,6 @@
 """Asking a run to end: Ctrl-C, SIGTERM, the end of standard input. It finishes its step and saves."""
 
+import os
 import signal
 import sys
 import threading
@@ -38,6 +39,6 @@ class Stopper:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
 
     def _read(self) -> None:
-        while sys.stdin.buffer.readline():
+        while os.read(sys.stdin.fileno(), 1024):  # not sys.stdin.read: its lock, still held at exit, aborts Python
             pass
         self.reason = "stdin"
