@@ -76,7 +76,7 @@ def measure(repeats: int) -> list[Row]:
     with served() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        page.goto(url)
+        page.goto(f"{url}/attention")
         grid = page.locator(GRID)
         box = page.get_by_role("textbox").first
         for text in texts[: 2 * repeats + 2]:
