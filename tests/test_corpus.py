@@ -3,6 +3,8 @@
 import gzip
 import json
 import os
+import subprocess
+import sys
 import time
 from itertools import chain
 from types import SimpleNamespace
@@ -175,6 +177,25 @@ def test_processes_that_die(tmp_path, monkeypatch):
 
 def die(*_):
     os._exit(1)
+
+
+def test_workers_end_with_their_parent():
+    """They hold the other ends of its pipes: these read as ended only when they have ended too."""
+    code = """
+import os
+from gpt1viz.data.corpus import _encode_all
+from gpt1viz.tokenizer import Tokenizer
+def chunks():
+    yield [(["a cat"], True)]
+    print("begun", flush=True)
+    while True:
+        yield [(["a cat"], True)]
+found = _encode_all(chunks(), Tokenizer.train(["a cat"] * 3, 16), 2)
+next(found), next(found)
+os._exit(3)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.split()) == (3, ["begun"])
 
 
 # ---- the hub
