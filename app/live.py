@@ -117,15 +117,15 @@ def _seen(name: str) -> tuple:
     """What makes the whole page draw anew when it changes."""
     run = jobs.find(name)
     if run is None:
-        return (None, jobs.preparing(name))
-    return run.state, jobs.preparing(name), max(dict(run.checkpoints()), default=None)
+        return None, jobs.preparing(name), False
+    return run.state, jobs.preparing(name), bool(run.checkpoints())
 
 
 def _live(name: str, seen: tuple, lang: str) -> None:
     if _seen(name) != seen:
         st.rerun()
     run = jobs.find(name)
-    if jobs.preparing(name):
+    if run is None or jobs.preparing(name):
         st.info(_preparing(name, lang))
         return
     with components.careful(lang):
@@ -220,6 +220,14 @@ def sample(run: Run, lang: str, step: int | None = None) -> None:
     st.markdown(f"**{t('train.sample', lang, step=f'{last:,}')}**")
     texts = [str(row.get("text", "")) for row in rows if row.get("step", 0) == last]
     st.html(panels.page("".join(panels.running(text) for text in texts), components.dark()))
+
+
+def newest(name: str, text: str, lang: str) -> None:
+    """The attention of a run's newest checkpoint."""
+    run = jobs.find(name)
+    if run and (step := max(dict(run.checkpoints()), default=None)) is not None:
+        st.markdown(f"**{t('train.attention', lang, step=f'{step:,}')}**")
+        attention(models.run_id(name, step), text, lang)
 
 
 def attention(model_id: str, text: str, lang: str) -> Explanation | None:

@@ -66,6 +66,7 @@ def compare(runs: dict[str, Run]) -> None:
             format_func=lambda name: t(f"figures.curve_{name}", lang),
             default="loss",
             required=True,
+            wrap=True,
             key="quantity",
             persist_state="session",
         )
@@ -75,6 +76,7 @@ def compare(runs: dict[str, Run]) -> None:
             format_func=lambda name: t(f"figures.curve_over_{name}", lang),
             default="step",
             required=True,
+            wrap=True,
             key="over",
             persist_state="session",
         )

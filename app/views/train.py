@@ -5,7 +5,6 @@ import json
 import components
 import jobs
 import live
-import models
 import sources
 import speed
 import state
@@ -83,6 +82,7 @@ def choose_shape() -> dict:
         [*PRESETS],
         format_func=lambda name: t(f"train.preset_{name}", lang),
         required=True,
+        wrap=True,
         on_change=take_preset,
         **kept("preset"),
     )
@@ -108,6 +108,7 @@ def choose_budget() -> tuple[dict, dict]:
         format_func=lambda name: t(f"train.until_{name}", lang),
         default="minutes",
         required=True,
+        wrap=True,
         **kept("budget"),
     )
     low, high, usual = BUDGETS[kind]
@@ -137,35 +138,27 @@ def planned(shape: dict, budget: dict, settings: dict) -> Plan:
     return recipe().changed(shape | settings | {"prompts": prompts}).within(**budget)
 
 
-def show_cost(plan: Plan, n_tokens: int | None) -> tuple[bool, int | None]:
-    """What the plan costs; (whether the speed has been measured, updates in the budget if that is known)."""
+def cost_panel(plan: Plan, n_tokens: int | None, measured: bool) -> None:
+    """What the plan costs, at once by arithmetic; the time once a trial has ended."""
     config, settings = plan.config(plan.vocabulary), plan.settings
     known, cost = speed.trials().ask(config, speed.without_budget(settings))
-    rows = [("parameters", f"{config.n_params:,}"), ("flops", f"{flops_a_token(config):,}")]
-    rows.append(("memory", size(cost.memory if cost else speed.memory(config, settings))))
-    steps = settings.n_steps(settings.batch_size * config.n_ctx)
+    if known and not measured:
+        st.rerun()  # the page need not ask every second any more
+    items = [("parameters", f"{config.n_params:,}"), ("flops", f"{flops_a_token(config):,}")]
+    items.append(("memory", size(cost.memory if cost else speed.memory(config, settings))))
     if cost:
         minutes, steps = speed.as_budget(settings, config.n_ctx, cost)
-        rows += [("speed", f"{cost.tokens_a_second:,.0f}"), ("updates", f"{steps:,}")]
-        rows.append(("time", live.duration(60 * minutes, lang)))
+        items += [("speed", f"{cost.tokens_a_second:,.0f}"), ("updates", f"{steps:,}")]
+        items.append(("time", live.duration(60 * minutes, lang)))
         if n_tokens:
-            rows.append(("passes", f"{steps * settings.batch_size * config.n_ctx / n_tokens:.2g}"))
-    live.figures([(t(f"train.plan_{name}", lang), value) for name, value in rows])
-    return known, steps
+            items.append(("passes", f"{steps * settings.batch_size * config.n_ctx / n_tokens:.2g}"))
+    live.figures([(t(f"train.plan_{name}", lang), value) for name, value in items])
+    if cost is None:
+        st.caption(t("train.not_measured" if known else "train.measuring", lang))
 
 
 def size(n: int) -> str:
     return f"{n / 1e9:.1f} GB" if n >= 1e9 else f"{n / 1e6:.0f} MB"
-
-
-def cost_panel(plan: Plan, n_tokens: int | None, measured: bool) -> None:
-    known, _ = show_cost(plan, n_tokens)
-    if known and not measured:
-        st.rerun()  # the page need not ask every second any more
-    if not known:
-        st.caption(t("train.measuring", lang))
-    elif speed.trials().ask(plan.config(plan.vocabulary), speed.without_budget(plan.settings))[1] is None:
-        st.caption(t("train.not_measured", lang))
 
 
 def begin(plan: Plan, chosen: str, name: str, steps: int | None) -> None:
@@ -197,19 +190,18 @@ def form() -> None:
     with shape:
         model = choose_shape()
     with budget:
-        until, settings = choose_budget()
+        until, training = choose_budget()
     try:
-        plan = planned(model, until, settings)
-        plan.config(plan.vocabulary), plan.settings
+        plan = planned(model, until, training)
+        config, settings = plan.config(plan.vocabulary), plan.settings
         found = sources.source(chosen, st.session_state.get("uploads") or ())
     except GPT1VizError as error:
         st.info(state.plain(error.message(lang)))
         return
     st.subheader(t("train.plan", lang), anchor=False)
-    trial = speed.without_budget(plan.settings)
-    measured, cost = speed.trials().ask(plan.config(plan.vocabulary), trial)
+    measured, cost = speed.trials().ask(config, speed.without_budget(settings))
     st.fragment(cost_panel, run_every=None if measured else 1)(plan, found.n_tokens, measured)
-    steps = speed.as_budget(plan.settings, plan.config(1).n_ctx, cost)[1] if cost else None
+    steps = speed.as_budget(settings, config.n_ctx, cost)[1] if cost else None
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state.setdefault("run_name", jobs.free_name("my-model"))
         name = st.text_input(t("train.name", lang), max_chars=40, **kept("run_name"), width=280)
@@ -229,16 +221,13 @@ def look_at(name: str) -> None:
 
 
 def attention(name: str) -> None:
-    """What the run's newest checkpoint makes of the shared text."""
+    """What the run's newest checkpoint makes of the shared text; it follows while the run is going on."""
     run = jobs.find(name)
-    step = max(dict(run.checkpoints()), default=None) if run else None
-    if step is None:
+    if run is None or not run.checkpoints():
         return
-    st.subheader(t("train.attention", lang, step=f"{step:,}"), anchor=False)
-    text = state.text_box(lang)
-    model_id = models.run_id(name, step)
-    if text.strip():
-        live.attention(model_id, text, lang)
+    st.subheader(t("app.attention", lang), anchor=False)
+    if (text := state.text_box(lang)).strip():
+        st.fragment(live.newest, run_every=3 if run.state == "running" else None)(name, text, lang)
 
 
 live.refusal(lang)
