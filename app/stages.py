@@ -47,7 +47,7 @@ export default function ({ data, parentElement }) {
 
 def show(number: str, title: str, shape: str, drawing: str, sentence: str, dark: bool, key: str) -> None:
     """A stage: number, title and shape, its drawing if it has one, and what happens in it."""
-    picture_ = picture(drawing, title) if drawing else ""
+    picture_ = picture(drawing, f"{title}, {shape}") if drawing else ""
     ink, pale = palette.INK[dark], palette.SECONDARY[dark]
     _stage(
         data=f"<header style='color:{ink}'><i>{number}</i><b>{escape(title)}</b>"
