@@ -92,7 +92,7 @@ def start(arguments: list[str], content: dict[str, bytes], wanted: str) -> None:
     name = jobs.free_name(wanted)
     try:
         jobs.start(name, "finetune", arguments, lang, content)
-        session.update(tuned=name, ft_run=name)
+        session.update(tuned=name, ft_run=name, ft_begun=name)
     except GPT1VizError as error:
         session.ft_refused = error
 
@@ -177,9 +177,12 @@ if (refused := session.pop("ft_refused", None)) is not None:
 
 
 def tuned_runs() -> list[str]:
+    """Runs of this kind, those first that are being prepared, and one that never began."""
     found = [run.name for run in jobs.all_runs() if run.settings.get("kind") == "finetune"]
-    new = [name for name in [session.get("tuned")] if name and name not in found and jobs.job(name)]
-    return [*new, *found][:SHOWN_RUNS]
+    started = [name for name in jobs.going_on() if (job := jobs.job(name)) and job.kind == "finetune"]
+    ours = session.get("ft_begun")
+    failed = [ours] if ours and (job := jobs.job(ours)) and job.fault else []
+    return list(dict.fromkeys([*started, *failed, *found]))[:SHOWN_RUNS]
 
 
 def act(do, *args) -> None:
