@@ -1,6 +1,7 @@
 """Full disks, losses that are not finite, half-written files: a clear sentence, and the last checkpoint goes on."""
 
 import errno
+from pathlib import Path
 
 import pytest
 import torch
@@ -134,6 +135,23 @@ def test_a_run_is_not_written_over(whole):
     assert refusal.value.code == "training_run_exists"
     assert losses(whole) == before
     assert read_run(whole).state == "finished"
+
+
+def test_a_checkpoint_that_somebody_reads_stays_until_the_next(tmp_path, monkeypatch):
+    """As on Windows, where an open file can be neither renamed nor deleted."""
+    rename, refused = Path.rename, []
+
+    def in_use(path, target):
+        if path.name == "step-3" and len(refused) < 2:
+            refused.append(sorted(entry.name for entry in path.parent.iterdir()))
+            raise PermissionError(errno.EACCES, "in use")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", in_use)
+    assert train(tmp_path / "run", steps=9, save_minutes=0.0).state == "finished"
+    assert len(refused) == 2 and all("step-3" in names for names in refused)
+    assert [step for step, _ in read_run(tmp_path / "run").checkpoints()] == [0, 1, 2, 4, 8, 9]
+    assert not list((tmp_path / "run" / "checkpoints").glob(".*"))
 
 
 # ---- reading

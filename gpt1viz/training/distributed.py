@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import timedelta
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from .devices import pick_device
+
+PATIENCE = timedelta(hours=12)  # that the others wait for the main process, which downloads and encodes the text
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def joined(device: str = "auto") -> Iterator[World]:
         torch.cuda.set_device(here)
     mine = not dist.is_initialized()
     if mine:
-        dist.init_process_group("nccl" if here.type == "cuda" else "gloo")
+        dist.init_process_group("nccl" if here.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield World(rank, size, here)
     finally:

@@ -155,7 +155,7 @@ class RunWriter:
                 raise
             for other, older in run_steps(self.path).items():
                 if other < step and not kept(other):
-                    shutil.rmtree(older)
+                    _drop(older)
                 elif other < step:
                     (older / "optimizer.safetensors").unlink(missing_ok=True)
 
@@ -180,6 +180,19 @@ def _errno(fault: BaseException | None) -> int | None:
     """The system's number for a fault; safetensors writes it into its sentence."""
     in_words = re.search(r"os error (\d+)", str(fault))
     return int(in_words[1]) if in_words else getattr(fault, "errno", None)
+
+
+def _drop(checkpoint: Path) -> None:
+    """Remove a checkpoint: hidden first, so that nobody finds half of one, then deleted.
+
+    On Windows one that somebody reads at this moment stays until the next time.
+    """
+    hidden = checkpoint.with_name(f".{checkpoint.name}.old")
+    try:
+        checkpoint.rename(hidden)
+    except PermissionError:
+        return
+    shutil.rmtree(hidden, ignore_errors=True)
 
 
 def kept(step: int) -> bool:
