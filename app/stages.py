@@ -4,11 +4,13 @@ import base64
 import io
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 from html import escape
 
 import numpy as np
 import streamlit as st
 from PIL import Image
+from plotly.colors import hex_to_rgb
 
 from gpt1viz import palette
 from gpt1viz.figures import numbers
@@ -79,6 +81,12 @@ def _rect(x: float, y: float, width: float, height: float, fill: str, hover: str
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{fill}"{rest}>{title}</rect>'
 
 
+@cache
+def ramp(stops: tuple[str, ...]) -> list[str]:
+    """256 colours along a scale."""
+    return [colour_at(stops, i / 255) for i in range(256)]
+
+
 def cut(text: str, longest: int) -> str:
     return text if len(text) <= longest else text[: longest - 1] + "…"
 
@@ -146,13 +154,13 @@ def embeddings(embed: np.ndarray, names: Sequence[str], focus: int, dark: bool) 
     first = max(0, len(embed) - ROWS) if focus >= len(embed) - ROWS else max(0, focus - ROWS // 2)
     shown = embed[first : first + ROWS, :DIMS]  # (rows, dims)
     limit = numbers.nice_limit(float(np.abs(shown).max()))
-    colours, left = palette.signed(dark), 84
+    colours, left = ramp(palette.signed(dark)), 84
     width, height, body = (WIDTH - left) / shown.shape[1], HEIGHT / ROWS, ""
     for i, row in enumerate(shown):
         name = names[first + i]
         body += _text(left - 8, (i + 0.7) * height, cut(name, 9), palette.INK[dark], 12, "end", name)
         for j, value in enumerate(row):
-            fill = colour_at(colours, (float(value) / limit + 1) / 2)
+            fill = colours[round(255 * (float(value) / limit + 1) / 2)]
             said = f"{name} · {j}: {numbers.score(float(value), 3)}"
             body += _rect(left + j * width, i * height, width - 0.8, height - 1.6, fill, said)
         if first + i == focus:
@@ -175,14 +183,12 @@ def blocks(tiles: np.ndarray, last: np.ndarray, names: Sequence[str], dark: bool
     n_layer, n_head = tiles.shape[:2]
     side = min(HEIGHT / n_layer, WIDTH / n_head, 64)
     gap = min(2.0, side / 6)
-    ramp = np.array(
-        [[int(colour_at(palette.VIOLET[dark], i / 255)[k : k + 2], 16) for k in (1, 3, 5)] for i in range(256)]
-    )
+    shades = np.array([hex_to_rgb(colour) for colour in ramp(palette.VIOLET[dark])], dtype=np.uint8)  # (256, 3)
     body = ""
     for layer in range(n_layer):
         for head in range(n_head):
             level = np.rint(np.sqrt(np.clip(tiles[layer, head], 0, 1)) * 255).astype(int)
-            href = _png(ramp[level].astype(np.uint8))
+            href = _png(shades[level])
             most = int(last[layer, head].argmax())
             weight = numbers.weight(float(last[layer, head, most]))
             said = t("tour.block_hover", lang, layer=layer, head=head, token=names[most], weight=weight)
@@ -225,7 +231,7 @@ def probabilities(names: Sequence[str], p: np.ndarray, dark: bool) -> str:
     for i, (name, share) in enumerate(zip(names, p, strict=True)):
         y, width = i * height, max(1.0, room * float(share) / max(float(p[0]), 1e-12))
         said = f"{name}: {numbers.percent(float(share))}"
-        fill = colour_at(palette.VIOLET[dark], min(1.0, float(share)) ** 0.5)
+        fill = ramp(palette.VIOLET[dark])[round(255 * min(1.0, float(share)) ** 0.5)]
         body += _text(left - 8, y + 16, cut(name, 10), palette.INK[dark], 13, "end", said)
         body += _rect(left, y + 3, width, height - 7, fill, said, stroke=palette.BORDER[dark], stroke_width=0.5)
         body += _text(left + width + 6, y + 16, numbers.percent(float(share)), palette.INK[dark], 13, "start", said)
