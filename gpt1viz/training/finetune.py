@@ -74,8 +74,12 @@ class FinetuneSettings(TrainSettings):
 
     @classmethod
     def suited(cls, config: GPT1Config, **changes) -> "FinetuneSettings":
-        """The paper's settings; for models below 20 million parameters a rate and a batch that suit them."""
-        small = {"lr": 5e-4, "batch_size": 16, "warmup_share": 0.1} if config.n_params < SMALL else {}
+        """The paper's settings; for models below 20 million parameters what suits them: a larger rate, no dropout."""
+        small = (
+            {"lr": 4e-4, "batch_size": 16, "epochs": 4, "warmup_share": 0.1, "dropout": 0.0}
+            if config.n_params < SMALL
+            else {}
+        )
         return cls(**{**small, **changes})
 
 
