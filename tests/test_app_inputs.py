@@ -15,6 +15,7 @@ from gpt1viz.inputs import KINDS, collate, layout
 from gpt1viz.text import strings, t
 
 EVIL = "<script>alert(1)</script> <b>bold</b> & \"'**x** $y$ :red[z]"
+TEXTS = {"nothing": "", "markup": EVIL, "Chinese": "从前有一只狐狸", "words": "a " * 900, "no blank": "a" * 2000}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -134,7 +135,7 @@ def test_the_states_that_are_compared_are_the_models_own(models):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("text", ["", EVIL, "从前有一只狐狸", "a " * 900, "a" * 2000], ids=["", "evil", "zh", "long", "aa"])
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_whatever_is_typed_is_answered(kind, text):
     app = opened("inputs", task=kind, model="tuned-choice")
     for n in range(len(app.session_state.texts[kind])):
