@@ -56,7 +56,7 @@ def test_finetune_resume_and_evaluate(run, base, data, tmp_path, monkeypatch):  
 def test_a_dry_run_writes_nothing(run, base, data, tmp_path):  # noqa: F811
     code, out, _ = run("finetune", base, data, "--run", tmp_path / "run", "--dry-run", *columns(), *SMALL)
     assert code == 0 and not (tmp_path / "run").exists()
-    assert "18 updates" in out  # 26 examples, 3 epochs of 6 batches
+    assert "24 updates" in out  # 26 examples, 4 epochs of 6 batches
 
 
 def test_a_language_model_is_evaluated_on_text(run, base, tmp_path):  # noqa: F811

@@ -56,7 +56,7 @@ def test_train_resume_use_and_remove(run, text, tmp_path, monkeypatch):
     run("train", text, "--run", "b", "--steps", 2, "--set", "lr=0.5", *SMALL)
     code, out, _ = run("runs", "compare", "a", "b")
     rows = {line.split()[0]: line.split()[1:] for line in out.splitlines()[1:]}
-    assert rows["lr"] == ["0.0015", "0.5"] and rows["steps"] == ["5", "2"] and "n_layer" not in rows
+    assert rows["lr"] == ["0.002", "0.5"] and rows["steps"] == ["5", "2"] and "n_layer" not in rows
     assert run("runs", "remove", "b", "--yes")[0] == 0
     assert not (tmp_path / "runs" / "b").exists()
     assert "None" not in out
