@@ -3,9 +3,9 @@
 import errno
 import json
 import math
-from dataclasses import replace
 import os
 import shutil
+from dataclasses import replace
 
 import pytest
 import stores

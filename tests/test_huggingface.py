@@ -45,9 +45,8 @@ def differences(ours: GPT1, theirs, n_vocab: int, n_tokens: int) -> dict[str, fl
     }
 
 
-def agree(found: dict[str, float]) -> None:
-    print(found)
-    assert found.pop("attentions") <= ATTENTIONS
+def agree(found: dict[str, float], attentions: float = ATTENTIONS) -> None:
+    assert found.pop("attentions") <= attentions
     assert all(value <= STATES for value in found.values()), found
 
 
@@ -68,7 +67,8 @@ def test_an_exported_model_is_the_same_there_and_when_it_comes_back(afn, tmp_pat
 
 def test_the_port_loads_the_bundled_checkpoint():
     loaded = load("storybook")
-    agree(differences(loaded.model, port(checkpoints.BUNDLED), n_vocab=4096, n_tokens=64))
+    found = differences(loaded.model, port(checkpoints.BUNDLED), n_vocab=4096, n_tokens=64)
+    agree(found, attentions=1e-4)  # on noise its scores reach 160, of which float32 keeps seven digits
 
 
 @pytest.mark.parametrize("prefix", ["transformer.", ""])
