@@ -1,21 +1,26 @@
 """The tour without a browser: every drawing against the pass it shows, the draw, what can be saved."""
 
+import base64
 import csv
 import importlib.util
 import io
 import json
 import re
 import sys
+import zlib
 from html import unescape
 
 import numpy as np
 import pytest
 import torch
 from app_driver import APP, SENTENCE, html, linked, opened, press, said, turned, typed, well
+from plotly.colors import hex_to_rgb
 
 import gpt1viz
+from gpt1viz import palette
 from gpt1viz.explain import explain
 from gpt1viz.figures.numbers import percent, score, weight
+from gpt1viz.figures.theme import colour_at
 from gpt1viz.sampling import Sampling, distribution
 from gpt1viz.text import t
 
@@ -141,3 +146,27 @@ def test_csv_keeps_quotes_commas_and_chinese(monkeypatch):
     assert [*csv.reader(io.StringIO(text))] == [["token", "p"], ['"', "0.5"], ["a,b", "nan"], ["狐\n狸", "1.0"]]
     with pytest.raises(ValueError, match="shorter"):
         saving.csv_bytes({"a": [1, 2], "b": [1]})
+
+
+@pytest.mark.parametrize("n", [3, 40])
+def test_a_tile_holds_the_largest_weights(n):
+    app = opened("tour", text="the fox " * (n // 2 + n % 2), lang="en")
+    model, tokenizer, *_ = gpt1viz.load("storybook")
+    there = explain(model, tokenizer, app.session_state.text)
+    k = -(-len(there.tokens) // 16)
+    addresses = re.findall(r'href="data:image/png;base64,([^"]+)"', drawn(app, "blocks"))
+    pixels = pixels_of(base64.b64decode(addresses[6 * 2 + 3]))
+    side = -(-len(there.tokens) // k)
+    assert pixels.shape == (side, side, 3)
+    for i, j in ((0, 0), (side - 1, 0), (side - 1, side // 2), (0, side - 1)):
+        most = float(there.weights[2, 3, i * k : (i + 1) * k, j * k : (j + 1) * k].max())
+        assert np.abs(pixels[i, j] - np.array(hex_to_rgb(colour_at(palette.VIOLET[0], most**0.5)))).max() <= 3
+    assert (f"{k}×{k}" in drawn(app, "blocks")) == (k > 1)
+
+
+def pixels_of(png: bytes) -> np.ndarray:
+    """(height, width, 3) of a PNG file without filters."""
+    width, height = (int.from_bytes(png[at : at + 4]) for at in (16, 20))
+    start = png.index(b"IDAT") + 4
+    rows = zlib.decompress(png[start : start + int.from_bytes(png[start - 8 : start - 4])])
+    return np.frombuffer(rows, np.uint8).reshape(height, 1 + 3 * width)[:, 1:].reshape(height, width, 3).astype(int)
