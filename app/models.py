@@ -4,6 +4,9 @@ A run is "runs/NAME" (its newest checkpoint) or "runs/NAME@STEP". These are ids,
 for in the runs folder. What is loaded is shared by all sessions and never changed; memory is bounded in bytes.
 """
 
+import io
+import tempfile
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from pathlib import Path
@@ -119,6 +122,19 @@ def explained(model_id: str, when: float, text: str, lifted: bool = False) -> Ex
         return explain(model, tokenizer, text, record=(*RECORD, "embed"), edits=edits)
 
     return kept()["explanations"].get((model_id, when, text, lifted), compute, _size_of_explanation)
+
+
+def zipped(model_id: str, kind: str) -> bytes:
+    """A checkpoint as a folder in a zip file, in Hugging Face's format or this project's."""
+    loaded = load(model_id, stamp(model_id))
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / model_id.removeprefix(RUNS).replace("@", "-")
+        (checkpoints.export if kind == "huggingface" else checkpoints.save)(loaded, folder)
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as whole:
+            for path in sorted(folder.iterdir()):
+                whole.write(path, f"{folder.name}/{path.name}")
+    return file.getvalue()
 
 
 def _size_of_model(loaded: Loaded) -> int:

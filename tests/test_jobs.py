@@ -4,14 +4,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "app"))  # as Streamlit does for the app
-import jobs
-import models
+from app_runs import empty_folder, jobs, models, until  # noqa: F401 (a fixture)
 
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.training.runs import read_run
@@ -20,29 +16,9 @@ TEXT = b"the fox and the hen ran to the den . the cat sat on the mat .\nthe hat 
 SMALL = [f"--set={change}" for change in ("n_layer=1", "n_embd=12", "n_head=3", "n_ctx=11", "vocabulary=29")]
 SMALL += ["--set=batch_size=4", "--set=sample_tokens=3", '--set=prompts=["the fox"]']
 LONG = ["train", "{text}", "--minutes", "10", *SMALL]
-MOST = 120  # seconds that a loaded machine may take
 
 
-@pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("GPT1VIZ_RUNS", str(tmp_path / "runs"))
-    jobs._jobs.clear()
-    yield tmp_path / "runs"
-    for found in jobs._jobs().by_run.values():
-        if found.process:
-            found.process.kill()
-            found.process.stdin.close()
-            found.process.wait(30)
-    jobs._jobs.clear()
-
-
-def until(reached):
-    for _ in range(MOST * 20):
-        if reached():
-            return
-        time.sleep(0.05)
-    logs = [path.read_text() for path in jobs.runs_folder().glob("*/log.txt")]
-    assert reached(), logs
+pytestmark = pytest.mark.usefixtures("folder")
 
 
 def state(name):

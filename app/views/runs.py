@@ -1,10 +1,5 @@
 """Runs: all that has been trained here, compared; a slider through a run's checkpoints; export, download, delete."""
 
-import io
-import tempfile
-import zipfile
-from pathlib import Path
-
 import components
 import jobs
 import live
@@ -165,7 +160,7 @@ def buttons(model_id: str, run: Run) -> None:
             for kind in ("huggingface", "gpt1viz"):
                 st.download_button(
                     t(f"runs.get_{kind}", lang),
-                    lambda kind=kind: zipped(model_id, kind),
+                    lambda kind=kind: models.zipped(model_id, kind),
                     f"{file}-{kind}.zip",
                     "application/zip",
                     key=f"get_{kind}",
@@ -188,19 +183,6 @@ def buttons(model_id: str, run: Run) -> None:
                 st.page_link(f"views/{page}.py", label=t(f"app.{page}", lang))
     if not small:
         st.caption(t("runs.too_large", lang, path=state.plain(run.name)))
-
-
-def zipped(model_id: str, kind: str) -> bytes:
-    """A checkpoint as a folder in a zip file, in Hugging Face's format or this project's."""
-    loaded = models.load(model_id, models.stamp(model_id))
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / model_id.removeprefix(models.RUNS).replace("@", "-")
-        (checkpoints.export if kind == "huggingface" else checkpoints.save)(loaded, folder)
-        file = io.BytesIO()
-        with zipfile.ZipFile(file, "w") as whole:
-            for path in sorted(folder.iterdir()):
-                whole.write(path, f"{folder.name}/{path.name}")
-    return file.getvalue()
 
 
 live.refusal(lang)
