@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -261,6 +262,10 @@ def delete(name: str) -> None:
 
 def _may_start(name: str) -> None:
     may_change()
+    for found in _jobs().by_run.values():
+        if found.process and _has_begun(found) and find(found.name).state != "running":
+            with suppress(subprocess.TimeoutExpired):
+                found.process.wait(20)  # it has saved and said so, and is on its way out
     busy = going_on()
     if name in busy:
         raise GPT1VizError("app_run_taken", name=name)

@@ -52,6 +52,10 @@ def test_a_run_is_started_stopped_resumed_used_and_deleted(folder):
     jobs.resume("a story")
     until(lambda: jobs.find("a story").step > before)
     jobs.stop("a story")
+    until(lambda: state("a story") == "stopped")
+    jobs.resume("a story")  # at once, while the process is still on its way out
+    assert jobs.preparing("a story")
+    jobs.stop("a story")
     until(lambda: jobs.job("a story").process is None)
     assert refused(jobs.start, "a story", "pretrain", LONG) == "app_run_taken"
 

@@ -205,11 +205,10 @@ def form() -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.session_state.setdefault("run_name", jobs.free_name("my-model"))
         name = st.text_input(t("train.name", lang), max_chars=40, **kept("run_name"), width=280)
-        arguments = (begin, plan, chosen, name.strip(), steps)
         full = len(busy) >= jobs.max_runs()
-        st.button(
-            t("train.start", lang), key="start", type="primary", on_click=live.acts, args=arguments, disabled=full
-        )
+        if st.button(t("train.start", lang), key="start", type="primary", disabled=full):
+            live.acts(begin, plan, chosen, name.strip(), steps)  # no callback: it would miss what was typed just before
+            st.rerun()
     if full:
         st.caption(
             t("errors.app_runs_full", lang, n=len(busy), most=jobs.max_runs(), names=state.plain(", ".join(busy)))
