@@ -1,7 +1,7 @@
 """Which ending fits a story?
 
-Both endings belong to things that the story names, and each ending is right as often as wrong: what decides is how
-somebody feels, what somebody is not, or which of two persons it is.
+Each ending is right as often as wrong: what decides is how somebody is or feels, what somebody does not feel, or which
+of two persons it is.
 """
 
 from dataclasses import dataclass
@@ -10,28 +10,27 @@ from .words import TEST, TRAIN, Draw, Words, sentence
 
 
 @dataclass(frozen=True)
-class Need:
-    """A state, other words for it, what would help, and what somebody does then."""
+class Feeling:
+    """How somebody is, told in a word or otherwise, and what is then done."""
 
-    state: str
-    clue: str
-    help: str
-    act: str
+    states: tuple[str, ...]
+    clues: tuple[str, ...]
+    acts: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Part:
     """Words and templates of training and validation, or of the test.
 
-    Needs {k}: {state1} {help1} is what somebody needs, {state2} {help2} what he does not. `felt` are about one person
-    {N}, `pairs` about {N}, who needs the first, and {M}, who needs the second. `clue` stands for the needed state.
+    `plain` and `denied` are about {N} alone, who is {state} and not {other}; {clue} says {state} in other words. In
+    `pairs` {M} is {other}.
     """
 
     words: Words
-    needs: tuple[Need, ...]
+    feelings: tuple[Feeling, ...]
     openings: tuple[str, ...]
-    helps: tuple[str, ...]
-    felt: tuple[str, ...]
+    plain: tuple[str, ...]
+    denied: tuple[str, ...]
     pairs: tuple[str, ...]
     endings: tuple[str, ...]
 
@@ -39,62 +38,120 @@ class Part:
 PARTS = {
     "train": Part(
         words=TRAIN,
-        needs=(
-            Need("hungry", "{he} had eaten nothing all day", "some bread", "ate the bread"),
-            Need("thirsty", "{he} wanted something to drink", "a cup of water", "drank the water"),
-            Need("tired", "{he} could not keep {his} eyes open", "a soft bed", "lay down on the bed"),
-            Need("cold", "{his} hands were like ice", "a warm fire", "sat down by the fire"),
-            Need("dirty", "{his} face was black", "a piece of soap", "washed {his} face with the soap"),
-            Need("hot", "the sun burned {him}", "a shady tree", "rested under the tree"),
-            Need("lost", "{he} did not know the way", "an old man", "asked the old man the way"),
-            Need("late", "{he} had to hurry home", "a fast horse", "rode away on the horse"),
+        feelings=(
+            Feeling(
+                ("hungry",),
+                ("{he} had eaten nothing all day", "{he} wanted {his} dinner"),
+                ("ate some bread", "ate a big cake", "ate an apple"),
+            ),
+            Feeling(
+                ("thirsty",),
+                ("{he} wanted something to drink", "{his} mouth was dry"),
+                ("drank some water", "drank a cup of milk", "drank from the well"),
+            ),
+            Feeling(
+                ("tired", "weary"),
+                ("{he} had walked all day", "{he} could not keep {his} eyes open"),
+                ("went to bed", "went to sleep", "lay down to rest"),
+            ),
+            Feeling(
+                ("cold",),
+                ("{his} hands were like ice", "{he} had no coat in the snow"),
+                ("sat down by the fire", "put on a warm coat", "made a fire"),
+            ),
+            Feeling(
+                ("dirty",),
+                ("{his} face was black", "there was mud on {his} hands"),
+                ("washed {his} face", "got into the bath", "washed {his} hands"),
+            ),
+            Feeling(
+                ("happy", "merry", "glad"),
+                ("{he} had a new pony", "it was {his} birthday"),
+                ("laughed and sang", "danced about the room", "began to sing"),
+            ),
+            Feeling(
+                ("sad", "sorry"),
+                ("{his} little bird was dead", "{he} had lost {his} best friend"),
+                ("began to cry", "cried and cried", "wept for a long time"),
+            ),
+            Feeling(
+                ("afraid",),
+                ("a bear came out of the woods", "there was a noise in the dark"),
+                ("ran away", "hid behind a tree", "ran home as fast as {he} could"),
+            ),
         ),
         openings=(
             "{N} came home from the {place}.",
+            "{N} was {there}.",
             "One day {N} went to the {place}.",
-            "It was evening, and {N} was {there}.",
+            "{N} stood {there}.",
         ),
-        helps=("There was {one} and {two}.", "{he} saw {one} and {two}.", "Before {him} was {one}, and also {two}."),
-        felt=(
-            "{he} was very {state1}.",
-            "{clue1}.",
-            "{he} was {state1}, but not {state2}.",
-            "{he} was not {state2}, but {he} was {state1}.",
+        plain=("{he} was very {state}.", "{he} was so {state}!", "{clue}.", "{he} was {state}, for {clue}."),
+        denied=(
+            "{he} was {state}, but not {other}.",
+            "{he} was not {other}, but {he} was {state}.",
+            "{he} was no longer {other}, but {he} was {state}.",
         ),
         pairs=(
-            "{N} was {state1}, and {M} was {state2}.",
-            "{M} was {state2}, but {N} was {state1}.",
+            "{N} was {state}, and {M} was {other}.",
+            "{M} was {other}, but {N} was {state}.",
         ),
         endings=("So {who} {act}.", "Then {who} {act}."),
     ),
     "test": Part(
         words=TEST,
-        needs=(
-            Need("starving", "{his} stomach was empty", "a pot of soup", "took a spoon and finished the soup"),
-            Need("sleepy", "{his} head sank lower and lower", "a pillow", "laid {his} head on the pillow"),
-            Need("wet", "rain was dripping from {his} hair", "a dry shirt", "put on the dry shirt"),
-            Need("ill", "{he} had a bad pain", "a bottle of medicine", "took the medicine"),
-            Need("lonely", "{he} had nobody to play with", "a group of children", "ran to play with the children"),
-            Need("curious", "{he} wanted to know every secret", "a closed chest", "lifted the lid of the chest"),
-            Need("frightened", "{he} heard a strange noise", "a strong door", "shut the door and locked it"),
+        feelings=(
+            Feeling(
+                ("starving", "half starved"),
+                ("{his} stomach was empty", "{he} had gone without {his} supper"),
+                ("had some pie", "tasted the soup", "took a bite of cheese"),
+            ),
+            Feeling(
+                ("sleepy", "drowsy"),
+                ("{his} head sank lower and lower", "{he} had not slept for two nights"),
+                ("crept under the blankets", "closed {his} eyes", "shut {his} eyes and dreamed"),
+            ),
+            Feeling(
+                ("chilly", "half frozen"),
+                ("snow fell upon {his} bare feet", "the wind blew through {his} thin clothes"),
+                ("warmed {his} toes at the stove", "lit the stove", "wrapped up in a thick shawl"),
+            ),
+            Feeling(
+                ("muddy", "dusty"),
+                ("{his} clothes needed cleaning", "{he} had fallen into a ditch"),
+                ("scrubbed with soap", "jumped into the tub", "bathed in the lake"),
+            ),
+            Feeling(
+                ("joyful", "delighted"),
+                ("father gave {him} a present", "{he} had won the prize"),
+                ("clapped and shouted hurrah", "skipped with delight", "smiled from ear to ear"),
+            ),
+            Feeling(
+                ("miserable", "unhappy"),
+                ("{his} poor kitten had died", "no one would be kind to {him}"),
+                ("sobbed aloud", "burst into tears", "wiped away a tear"),
+            ),
+            Feeling(
+                ("frightened", "terrified"),
+                ("a lion began to roar", "a wolf sprang out of the bushes"),
+                ("fled", "screamed with fear", "climbed up a ladder to be safe"),
+            ),
         ),
         openings=(
-            "Far away {there} lived {N}.",
-            "{N} walked along the path to the {place}.",
-            "{N} knocked at a house near the {place}.",
+            "{N} was all alone {there}.",
+            "{N} had been {there} for hours.",
+            "That evening {N} left the {place}.",
         ),
-        helps=("Not far from {him} {he} found {one} and {two}.", "A kind woman showed {him} {one} and {two}."),
-        felt=(
-            "How {state1} {he} felt!",
-            "Now {clue1}.",
-            "{N} felt {state1}, though not at all {state2}.",
-            "{state2} {he} was not, only {state1}.",
+        plain=("how {state} {he} felt!", "{he} felt {state}.", "now {clue}.", "poor {N} felt {state}: {clue}."),
+        denied=(
+            "{he} felt {state}, though not at all {other}.",
+            "{he} did not feel {other}, only {state}.",
         ),
         pairs=(
-            "{N} felt {state1}, while {M} felt {state2}.",
-            "It was {M} who felt {state2}, and it was {N} who felt {state1}.",
+            "{N} felt {state}, while {M} felt {other}.",
+            "It was {M} who felt {other}, and it was {N} who felt {state}.",
         ),
-        endings=("In a moment {who} {act}.", "{who} {act} at once."),
+        endings=("At last {who} {act}.", "In a moment {who} {act}."),
     ),
 }
 
@@ -102,29 +159,20 @@ PARTS = {
 def make(draw: Draw, part: str, label: int) -> tuple[tuple[str, ...], int]:
     """(story, no question, ending, ending) and which ending is right."""
     of = PARTS[part]
-    needed, other = draw.several(of.needs, 2)
+    feelings = draw.several(of.feelings, 2)
     person, friend = of.words.people(draw, 2)
-    one, two = draw.shuffled((needed.help, other.help))
-    slots = person.slots() | friend.slots("M") | of.words.scene(draw) | {"one": one, "two": two}
-    slots |= {"state1": needed.state, "state2": other.state}
-    slots["clue1"] = needed.clue.format(**slots)
-    opening, helps, ending = draw.pick(of.openings), draw.pick(of.helps), draw.pick(of.endings)
-    about_two = draw.below(3) == 0
-    if about_two:
-        opening = opening.replace("{N}", "{N} and {M}").replace(" was {there}", " were {there}")
-        helps = helps.replace("{he}", "they").replace("{him}", "them")
-        told = draw.pick(of.pairs)
-        who, does = draw.pick(((person, needed), (friend, other)))
-        if draw.below(2):  # the wrong one does the same, or the right one does the wrong thing
-            wrong_who, wrong_does = (friend if who is person else person), does
-        else:
-            wrong_who, wrong_does = who, (other if does is needed else needed)
+    slots = person.slots() | friend.slots("M") | of.words.scene(draw)
+    act, other_act = (draw.pick(feeling.acts) for feeling in feelings)
+    slots["state"], slots["other"] = (draw.pick(feeling.states) for feeling in feelings)
+    slots["clue"] = draw.pick(feelings[0].clues).format(**slots)
+    opening, ending = draw.pick(of.openings), draw.pick(of.endings)
+    form = draw.below(5)
+    if form < 4:
+        told = draw.pick(of.denied if form == 3 else of.plain)
+        who = slots["he"]
     else:
-        told = draw.pick(of.felt)
-        who, does, wrong_who, wrong_does = person, needed, person, other
-    story = sentence(f"{opening} {helps} {told}", **slots)
-    right, wrong = (
-        sentence(ending, who=one.name if about_two else one.slots()["he"], act=does.act.format(**one.slots()))
-        for one, does in ((who, does), (wrong_who, wrong_does))
-    )
+        told, who = draw.pick(of.pairs), person.name
+        opening = ""
+    story = sentence(f"{opening} {told}".strip(), **slots)
+    right, wrong = (sentence(ending, who=who, act=do.format(**slots)) for do in (act, other_act))
     return (story, "", *((right, wrong) if label == 0 else (wrong, right))), label

@@ -32,12 +32,18 @@ PARTS = {
     "train": Part(
         words=TRAIN,
         adjectives=(
-            ("sad", "sorry", "unhappy", "angry", "afraid", "lonely", "cross", "troubled"),
-            ("happy", "glad", "merry", "pleased", "proud", "cheerful", "jolly", "grateful"),
+            (
+                *("sorry", "angry", "cross", "afraid", "lonely", "troubled", "anxious", "disappointed", "worried"),
+                *("ashamed", "wretched", "gloomy", "uneasy", "jealous"),
+            ),
+            (
+                *("glad", "merry", "pleased", "proud", "jolly", "grateful", "contented", "satisfied", "comfortable"),
+                *("thankful", "hopeful", "joyous", "relieved", "amused"),
+            ),
         ),
         verbs=(
-            (("cried", "cry"), ("wept", "weep"), ("trembled", "tremble"), ("groaned", "groan")),
-            (("laughed", "laugh"), ("smiled", "smile"), ("sang", "sing"), ("danced", "dance")),
+            (("cried", "cry"), ("wept", "weep"), ("trembled", "tremble"), ("groaned", "groan"), ("screamed", "scream")),
+            (("laughed", "laugh"), ("smiled", "smile"), ("sang", "sing"), ("danced", "dance"), ("whistled", "whistle")),
         ),
         openings=(
             "{N} went to the {place} with {his} {animal}.",
@@ -67,7 +73,7 @@ PARTS = {
             "{he} {did_bad} no more.",
             "{he} did not {do_bad}, and {he} was not {bad}.",
             "{he} looked {bad}, but {he} was not.",
-            "nobody thought that {he} was {bad}.",
+            "{he} never {did_bad}, for {he} was not {bad}.",
         ),
         changed=(
             "at first {he} was {bad}, but soon {he} {did_good}.",
@@ -83,12 +89,12 @@ PARTS = {
     "test": Part(
         words=TEST,
         adjectives=(
-            ("miserable", "frightened", "anxious", "disappointed"),
-            ("delighted", "contented", "satisfied", "comfortable"),
+            ("sad", "unhappy", "miserable", "frightened"),
+            ("happy", "cheerful", "delighted", "joyful"),
         ),
         verbs=(
             (("sobbed", "sob"), ("sighed", "sigh"), ("moaned", "moan")),
-            (("chuckled", "chuckle"), ("grinned", "grin"), ("clapped", "clap")),
+            (("chuckled", "chuckle"), ("grinned", "grin"), ("cheered", "cheer")),
         ),
         openings=(
             "All day long {N} worked {there}.",
@@ -107,16 +113,16 @@ PARTS = {
             "{he} {did_good} all the way home.",
         ),
         denied=(
-            "no, {he} was not {bad} now.",
-            "{he} did not look {bad} any longer.",
-            "{he} never once {did_bad}, and {he} did not feel {bad}.",
-            "nobody saw {him} {do_bad} after that.",
+            "no, {he} did not look {bad}.",
+            "{he} could not feel {bad} any longer.",
+            "{he} did not once {do_bad}, and {he} did not look {bad}.",
+            "{he} was not at all {bad} now.",
         ),
         changed=(
             "first {he} felt {bad}, but soon after {he} felt {good}.",
             "in the beginning {he} {did_bad}, and in the end {he} {did_good}.",
             "today {he} was {good}, though yesterday {he} had felt {bad}.",
-            "{he} came {bad} and left {good}.",
+            "{he} came home {bad}, but {he} went to bed {good}.",
         ),
     ),
 }

@@ -93,7 +93,7 @@ TRAIN = Words(
     boys=("Tom", "Peter", "Jack", "John", "Bert", "Billy", "George", "Robert", "Edward", "Hans"),
     animals=("dog", "cat", "horse", "fox", "rabbit", "bear", "hen", "duck", "mouse", "pig", "cow", "frog"),
     things=(
-        *("ball", "book", "basket", "hat", "cake", "knife", "box", "cup", "ring", "bell", "apple", "coat", "flower"),
+        *("ball", "book", "basket", "hat", "cake", "spoon", "box", "cup", "ring", "bell", "apple", "coat", "flower"),
         *("drum", "stick", "rope"),
     ),
     places=(
