@@ -192,7 +192,7 @@ def test_a_bag_of_words_is_far_from_perfect(name):
     weights = logistic_regression(x, y, round(1 / CHANCE[name]))
     for split in ("validation", "test"):
         x, y = bags(found, split, vocabulary)
-        most = 0.6 if name == "toy/belongings" else CHANCE[name] + 0.1
+        most = 0.75 if name == "toy/belongings" else CHANCE[name] + 0.1
         assert accuracy((x @ weights).argmax(1), y) < most
 
 

@@ -1,6 +1,6 @@
 """Who has what after a few events? Entailment, neutral or contradiction.
 
-A story tells of up to three things, a sentence each: who got it, lost it, gave it to somebody, or only thought about it.
+A story tells of up to three things, one sentence each: who got it, lost it, gave it away, or only thought about it.
 What follows about the thing asked for depends on what happened to that one; the other sentences are of no use.
 """
 
