@@ -61,7 +61,9 @@ def curves(
     for row, quantity in enumerate(quantities, 1):
         for place, run in enumerate(runs):
             _draw(fig, row, run, place if len(runs) > 1 else None, LINES[place][dark], quantity, over, lang)
-        fig.update_yaxes(title=t(f"figures.curve_{quantity}", lang), row=row, col=1, nticks=8 if quantity == "loss" else 4)
+        fig.update_yaxes(
+            title=t(f"figures.curve_{quantity}", lang), row=row, col=1, nticks=8 if quantity == "loss" else 4
+        )
         if quantity == "lr":
             fig.update_yaxes(tickformat="~e", row=row, col=1)
     fig.update_xaxes(title=t(f"figures.curve_over_{over}", lang), row=n, col=1)
