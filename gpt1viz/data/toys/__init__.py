@@ -1,9 +1,10 @@
 """Built-in toy tasks, one of each kind, made from templates in the words of the story books.
 
 They work offline and are the same on every machine. Training and validation share their words and templates; the test
-uses names, nouns, verbs and templates that training never shows. No text occurs twice, and classes are equally
-frequent, so that chance is 1/2 (toy/mood, toy/same, toy/endings) or 1/3 (toy/belongings). Models have been fine-tuned
-on them: change nothing here, or their figures no longer hold.
+has names, nouns, adjectives, verbs and templates of its own, and shares with training little but words as common as
+"was", "not" and "began". No text occurs twice, and classes are equally frequent, so that chance is 1/2 (toy/mood,
+toy/same, toy/endings) or 1/3 (toy/belongings). Models have been fine-tuned on them: change no text, or their figures no
+longer hold.
 """
 
 from collections.abc import Callable
