@@ -331,3 +331,18 @@ def test_the_smallest_model(show):
     click(cell(page, 4, 1))
     linked(page, pos=4, key=1)
     assert says(grid(page), "(4)", "(1)") != said
+
+
+def test_two_sessions_do_not_mix(show):
+    """Each keeps its own model, text and language while the other one works."""
+    one = show(lang="zh", text="the fox and the hen", layer=5)
+    other = show(model="small", text="a ring for the king", layer=0, head=0)
+    linked(other, model="small", text="a ring for the king")
+    box(one, "text", "zh").fill("the old mill by the river")
+    linked(one, text="the old mill by the river", model="storybook", lang="zh")
+    assert box(other, "text").input_value() == "a ring for the king"
+    click(cell(other, 3, 1))
+    linked(other, pos=3, key=1, model="small", text="a ring for the king")
+    becomes(one, lambda: grid(one).get_attribute("data-head"), "5,5")
+    assert one.get_by_text("3,504,768").count() == 1 and other.get_by_text("3,504,768").count() == 0
+    assert box(one, "text", "zh").input_value() == "the old mill by the river"
