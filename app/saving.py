@@ -22,7 +22,7 @@ class Drawing(NamedTuple):
     data: Callable[[], Columns] | None
 
 
-# A drawing is what stands in its container: plotly's layers, SVG of ours, canvases, the chips of a token strip.
+# A drawing is what stands in its container: plotly's layers, SVG of ours, canvases, the chips of tokens.
 _pictures = st.components.v2.component(
     "pictures",
     html="<div class='root'></div>",
@@ -50,7 +50,7 @@ function chip(element, at) {
 }
 
 function draw(element, at) {
-  if (element.matches(".g1v-chip")) return chip(element, at);
+  if (element.matches(".g1v-chip, .g1r .t")) return chip(element, at);
   if (element.matches("canvas")) return node("image", { ...at, href: element.toDataURL() });
   const copy = element.cloneNode(true);
   for (const layer of copy.querySelectorAll(".hoverlayer")) layer.remove();
@@ -60,7 +60,7 @@ function draw(element, at) {
 
 function picture(place, paper) {
   const inside = [...place.querySelectorAll("*")].flatMap((e) => (e.shadowRoot ? [e.shadowRoot] : []));
-  const kinds = ".js-plotly-plot .main-svg, svg.g1-drawing, .g1v canvas, .g1v-chip";
+  const kinds = ".js-plotly-plot .main-svg, svg.g1-drawing, .g1v canvas, .g1v-chip, .g1r .t";
   const found = [place, ...inside].flatMap((root) => [...root.querySelectorAll(kinds)]);
   const boxes = found.map((element) => element.getBoundingClientRect());
   const left = Math.min(...boxes.map((box) => box.left));

@@ -53,6 +53,17 @@ CSS = f"""
 """
 
 
+def columns(rows: Sequence[Row], tokenizer: Tokenizer) -> dict[str, list]:
+    """Every token of the rows as it is saved: row, position, where it came from, its row in the embedding, itself."""
+    found = {"row": [], "position": [], "span": [], "id": [], "token": []}
+    for number, row in enumerate(rows):
+        spans = [span.name for span in row.spans for _ in range(span.start, span.end)]
+        for place, (span, piece) in enumerate(zip(spans, pieces(row, tokenizer), strict=True)):
+            for name, value in zip(found, (number, place, span, piece.id, label(piece)), strict=True):
+                found[name].append(value)
+    return found
+
+
 @dataclass(frozen=True)
 class Shown:
     """One row with what is said about it.

@@ -74,6 +74,23 @@ def test_rows_follow_what_is_typed(show, lang, width, dark):
     assert page.evaluate("window.evil") is None and page.locator(".evil").count() == 0
 
 
+def test_rows_are_saved(show, tmp_path):
+    page = show("inputs", task="entailment", x0="the fox", x1="a hen")
+    becomes(page, lambda: len(chips(page)), 7)
+    page.get_by_text(t("saving.save", "en"), exact=True).click()
+    saved = {}
+    for kind in ("svg", "csv"):
+        with page.expect_download() as found:
+            svg = page.get_by_role("button", name=f"{t('inputs.rows_title', 'en')}: SVG")
+            (svg if kind == "svg" else page.locator(".st-key-csv_rows button")).click()
+        found.value.save_as(tmp_path / "saved")
+        saved[kind] = (tmp_path / "saved").read_text("utf-8-sig")
+    assert saved["svg"].count("<rect") == 1 + 7 and ">hen<" in saved["svg"]
+    lines = saved["csv"].splitlines()
+    assert lines[0] == "row,position,span,id,token" and len(lines) == 1 + 7
+    assert lines[3].startswith("0,2,premise,") and lines[4].startswith("0,3,delim,4097,")
+
+
 def test_a_toy_fine_tuning_ends_and_its_matrix_is_that_of_its_predictions(show, folder):
     page = show("finetune", model="base", data="toy/belongings")
     steps = page.get_by_label(t("finetune.steps", "en"), exact=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import components
 import panels
+import saving
 import state
 import streamlit as st
 import task_model
@@ -187,7 +188,8 @@ n_cut = sum(span.cut for row in laid.rows for span in row.spans)
 marks = [("cut", n_cut), ("pad", any(row.padding for row in rows)), ("read", any(row.read for row in rows))]
 with components.careful(lang):
     words = {name: t(f"inputs.key_{name}", lang) for name, there in marks if there}
-    st.html(task_rows.page(rows, tokenizer, lang, dark, task_rows.key(words)))
+    with saving.drawing("rows", t("inputs.rows_title", lang), lambda: task_rows.columns(laid.rows, tokenizer)):
+        st.html(task_rows.page(rows, tokenizer, lang, dark, task_rows.key(words)))
 mode = session.cut if two_sides else "one"
 room = {"one": config.n_ctx - 2, "2018": config.n_ctx // 2 - 2, "balanced": config.n_ctx - 3}[mode]
 said = [t("inputs.cut_off", lang, n=n_cut)] if n_cut else []
