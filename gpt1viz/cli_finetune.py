@@ -124,9 +124,10 @@ def _finetune(source: dict, run: Path, asked: dict, *, resume: bool, dry_run: bo
 def _dry_run(loaded, task: "Task", settings: "FinetuneSettings", lang: str) -> None:
     """Sequences as long as the longest of the training split, as many as a batch has."""
     from .cli_training import print_cost
+    from .inputs import N_SPECIAL
     from .training.finetune import with_budget
 
-    config = replace(loaded.model.config, n_special=3)
+    config = replace(loaded.model.config, n_special=N_SPECIAL)
     examples = task.lay_out("train", loaded.tokenizer, config, settings.truncation)
     settings = with_budget(settings, len(examples))
     longest, n_rows = max(len(row.ids) for e in examples for row in e.rows), len(examples[0].rows)

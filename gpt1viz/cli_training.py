@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from . import cli_finetune
+from .cli_finetune import STOPPED
 from .errors import GPT1VizError
 from .text import t
 
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from .training.plan import Plan
     from .training.runs import Run
     from .training.settings import TrainSettings
-
-STOPPED = 130  # exit code of a run that was asked to stop, as after Ctrl-C
 
 
 def add(app: typer.Typer, lang: str) -> None:

@@ -43,6 +43,20 @@ def table(runs: list[Run]) -> None:
     st.caption(t("runs.table_caption", lang))
 
 
+def pick(name: str, words: str, options: tuple[str, ...]) -> str:
+    """One of the ways to draw curves, by the figures' words; the first at the beginning."""
+    return st.segmented_control(
+        t(f"runs.{name}", lang),
+        options,
+        format_func=lambda option: t(f"figures.{words}_{option}", lang),
+        default=options[0],
+        required=True,
+        wrap=True,
+        key=name,
+        persist_state="session",
+    )
+
+
 def compare(runs: dict[str, Run]) -> None:
     """Curves and settings of some runs."""
     st.subheader(t("runs.compare", lang), anchor=False)
@@ -55,26 +69,8 @@ def compare(runs: dict[str, Run]) -> None:
     if not chosen:
         return
     with st.container(horizontal=True, gap="medium"):
-        quantity = st.segmented_control(
-            t("runs.quantity", lang),
-            QUANTITIES,
-            format_func=lambda name: t(f"figures.curve_{name}", lang),
-            default="loss",
-            required=True,
-            wrap=True,
-            key="quantity",
-            persist_state="session",
-        )
-        over = st.segmented_control(
-            t("runs.over", lang),
-            AXES,
-            format_func=lambda name: t(f"figures.curve_over_{name}", lang),
-            default="step",
-            required=True,
-            wrap=True,
-            key="over",
-            persist_state="session",
-        )
+        quantity = pick("quantity", "curve", QUANTITIES)
+        over = pick("over", "curve_over", AXES)
     lines = [live.line(runs[name]) for name in chosen]
     title, data = t("runs.compare", lang), live.as_data(lines)
     components.chart(curves, lines, (quantity,), over=over, key="compared", title=title, data=data)

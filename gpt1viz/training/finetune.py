@@ -184,9 +184,7 @@ def _job(
     head = TaskHead(task.kind, config.n_embd, task.labels, settings.clf_pdrop)
     tuned = Tuned(model, head).to(world.device)
     model.h[: settings.freeze].requires_grad_(False)
-    n_parts = settings.accumulate * world.size
-    if settings.batch_size % n_parts:
-        raise GPT1VizError("training_parts", batch_size=settings.batch_size, n_parts=n_parts)
+    n_parts = settings.n_parts(world.size)
     rows = [row for split in examples.values() for example in split for row in example.rows]
     losses = TaskLosses(settings.lm_coef, settings.joint_softmax, max(len(row.ids) for row in rows))
     schedule, batches = SCHEDULES[settings.schedule], Shuffled(examples["train"], settings.batch_size, settings.seed)
@@ -201,10 +199,9 @@ def _job(
         return found.numbers(task)
 
     def restore(folder: Path) -> None:
-        tensors = formats.read(folder).tensors
-        of_head = {name.removeprefix(HEAD): x for name, x in tensors.items() if name.startswith(HEAD)}
-        model.load_state_dict({name: x for name, x in tensors.items() if not name.startswith(HEAD)})
-        head.load_state_dict(of_head)
+        for module, stored in zip((model, head), formats.fill(formats.read(folder)), strict=True):
+            assert stored is not None, "a fine-tuned checkpoint has a head"
+            module.load_state_dict(stored.state_dict())
 
     n_tokens = sum(len(row.ids) for example in examples["train"] for row in example.rows)
     return Job(
@@ -220,9 +217,6 @@ def _job(
         predictions=lambda: latest,
         finished="training.finished_task",
     )
-
-
-HEAD = "task_head."
 
 
 @dataclass(frozen=True)

@@ -113,11 +113,9 @@ def _job(
     torch.manual_seed(settings.seed)
     model = GPT1(start) if isinstance(start, GPT1Config) else copy.deepcopy(start).requires_grad_(True)
     model.to(world.device)
-    config, n_parts = model.config, settings.accumulate * world.size
+    config, n_parts = model.config, settings.n_parts(world.size)
     if tokenizer.n_vocab != config.n_vocab:
         raise GPT1VizError("save_vocab", found=tokenizer.n_vocab, wanted=config.n_vocab)
-    if settings.batch_size % n_parts:
-        raise GPT1VizError("training_parts", batch_size=settings.batch_size, n_parts=n_parts)
     windows = Windows(corpus.ids, config.n_ctx, settings.batch_size, settings.seed)
     schedule = SCHEDULES[settings.schedule]
 

@@ -112,6 +112,17 @@ class TrainSettings:
             if name not in MAY_CHANGE and self.to_dict()[name] != value:
                 raise GPT1VizError("training_other_setting", field=name, value=self.to_dict()[name], before=value)
 
+    def n_parts(self, processes: int) -> int:
+        """Equal parts that a batch is cut into, over all processes.
+
+        Raises:
+            GPT1VizError: it cannot be.
+        """
+        n_parts = self.accumulate * processes
+        if self.batch_size % n_parts:
+            raise GPT1VizError("training_parts", batch_size=self.batch_size, n_parts=n_parts)
+        return n_parts
+
     def n_steps(self, tokens_a_step: int) -> int | None:
         """Updates in the budget; None when only time bounds them."""
         counts = [self.steps, self.tokens and -(-self.tokens // tokens_a_step)]
