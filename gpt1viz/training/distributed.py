@@ -9,10 +9,14 @@ from datetime import timedelta
 import numpy as np
 import torch
 import torch.distributed as dist
+import torch.distributed.nn.functional
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from .devices import pick_device
+
+# torch.distributed.nn.functional keeps, as a default, the group of the moment it is imported, and torch imports it late
+# by itself: gloo's threads then outlive the group, and now and then end the process with SIGABRT. Here it keeps none.
 
 PATIENCE = timedelta(hours=12)  # that the others wait for the main process, which downloads and encodes the text
 
