@@ -8,18 +8,23 @@ from .attention import STAGES, head_stages, mask, products
 from .confusion import attention_moved, confusion
 from .curves import curves
 from .draw import unit_bar
+from .plain import bars, heatmap, lines, points
 from .probabilities import next_tokens, surprisal
 from .theme import labels
 
 __all__ = [
     "STAGES",
     "attention_moved",
+    "bars",
     "confusion",
     "curves",
     "head_stages",
+    "heatmap",
     "labels",
+    "lines",
     "mask",
     "next_tokens",
+    "points",
     "products",
     "surprisal",
     "unit_bar",
