@@ -91,17 +91,17 @@ def heatmap(
     if ring is not None:
         edges = {"x0": ring[1] - 0.5, "x1": ring[1] + 0.5, "y0": ring[0] - 0.5, "y1": ring[0] + 0.5}
         fig.add_shape(type="rect", layer="above", line={"color": palette.INK[dark], "width": 2}, **edges)
-    fig.update_xaxes(**theme.token_axis(columns, 40), title=column_title or None, tickangle=90)
-    down = theme.token_axis(rows, 40) | {"range": [len(rows) - 0.5, -0.5]}
-    fig.update_yaxes(**down, title=row_title or None)
+    fig.update_xaxes(theme.token_axis(columns, 40), title=column_title or None, tickangle=90)
+    fig.update_yaxes(theme.token_axis(rows, 40) | {"range": [len(rows) - 0.5, -0.5]}, title=row_title or None)
     below = 44 + 8 * min(theme.LONGEST_LABEL, max(map(len, theme.labels(columns)), default=0))
     height = max(60, cell * len(rows)) + below + (44 if title else 12)
     fig = theme.dress(fig, height=height, dark=dark, title=title)
+    printed = np.array([] if texts is None else texts, dtype=object)
     for (i, k), value in np.ndenumerate(z) if texts is not None else ():
-        if texts is not None and not np.isnan(value):
+        if not np.isnan(value):
             fill = _fill(kind, float(np.clip((value - low) / (high - low), 0, 1)), dark)
             font = {"family": palette.MONO, "size": 12, "color": theme.text_on(fill)}
-            fig.add_annotation(x=k, y=i, text=theme.markup(texts[i][k]), showarrow=False, font=font)
+            fig.add_annotation(x=k, y=i, text=theme.markup(printed[i, k]), showarrow=False, font=font)
     return fig
 
 
@@ -167,8 +167,7 @@ def bars(
     low, high = min(0.0, float(np.nanmin(ends, initial=0))), max(0.0, float(np.nanmax(ends, initial=0)))
     room = 0.16 * ((high - low) or 1.0)
     fig.update_xaxes(title=value_title or None, range=[low - (room if low < 0 else 0), high + room], nticks=7)
-    upright = theme.token_axis(names, len(x)) | {"range": [len(x) - 0.5, -0.5]}
-    fig.update_yaxes(**upright)
+    fig.update_yaxes(theme.token_axis(names, len(x)) | {"range": [len(x) - 0.5, -0.5]})
     if low < 0:
         fig.add_vline(x=0, line={"color": palette.BORDER[dark], "width": 1})
     fig = theme.dress(fig, height=60 + 26 * len(x) + (44 if title else 12), dark=dark, title=title)
