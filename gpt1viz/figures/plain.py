@@ -101,7 +101,7 @@ def heatmap(
         if not np.isnan(value):
             fill = _fill(kind, float(np.clip((value - low) / (high - low), 0, 1)), dark)
             font = {"family": palette.MONO, "size": 12, "color": theme.text_on(fill)}
-            fig.add_annotation(x=k, y=i, text=theme.markup(printed[i, k]), showarrow=False, font=font)
+            fig.add_annotation(x=k, y=i, text=theme.markup(str(printed[i, k])), showarrow=False, font=font)
     return fig
 
 
