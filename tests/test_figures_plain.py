@@ -1,5 +1,7 @@
 """The plain figures draw the numbers they are given, and escape the words."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,14 @@ def test_points_stand_at_their_places():
 def test_what_does_not_fit_is_refused(draw, arguments):
     with pytest.raises(ValueError, match=r"\d"):
         draw(*arguments)
+
+
+def test_layouts_draw_every_token_at_its_place():
+    spans = (SimpleNamespace(name="start", start=0, end=1), SimpleNamespace(name="text", start=1, end=3))
+    row = SimpleNamespace(ids=(9, 4, 5), spans=(*spans, SimpleNamespace(name="extract", start=3, end=3)))
+    fig = figures.layouts([row], [["_start_", "<b>", "fox"]], ["row $1"])
+    written = [note.text for note in fig.layout.annotations]
+    assert written == ["row &#36;1", "_start_", "0", "text", "&lt;b&gt;", "1", "fox", "2"]
+    assert fig.layout.shapes[0].fillcolor == palette.START[0]
+    with pytest.raises(ValueError, match="3"):
+        figures.layouts([row], [["fox"]])

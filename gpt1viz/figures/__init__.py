@@ -8,6 +8,7 @@ from .attention import STAGES, head_stages, mask, products
 from .confusion import attention_moved, confusion
 from .curves import curves
 from .draw import unit_bar
+from .layout import layouts
 from .plain import bars, heatmap, lines, points
 from .probabilities import next_tokens, surprisal
 from .theme import labels
@@ -21,6 +22,7 @@ __all__ = [
     "head_stages",
     "heatmap",
     "labels",
+    "layouts",
     "lines",
     "mask",
     "next_tokens",
