@@ -1,4 +1,4 @@
-"""What training costs before it is begun: arithmetic, memory, and time by a short probe on this machine."""
+"""What training costs before it is begun, by a short probe on this machine; the arithmetic is analysis/costs.py's."""
 
 import time
 from collections.abc import Callable
@@ -8,26 +8,13 @@ from statistics import median
 import torch
 from torch import Tensor, nn
 
+from ..analysis.costs import BYTES_A_PARAMETER, flops_a_token
 from ..config import GPT1Config
 from ..model import GPT1
 from .devices import autocast, pick_device
 from .losses import token_loss
 from .optim import make_optimizer
 from .settings import TrainSettings
-
-BYTES_A_PARAMETER = 16  # float32: the weight, its gradient, and Adam's two averages
-
-
-def flops_a_token(config: GPT1Config) -> int:
-    """Floating-point operations of training on one token, forward and backward.
-
-    Six for each weight used in a product (12 C^2 a layer, and V C of the head; looking up an embedding is no product),
-    and 12 T C a layer for the products of attention, over all T x T pairs as is usual, masked or not (Chowdhery et al.
-    2022, appendix B).
-    """
-    c, n_ctx = config.n_embd, config.n_ctx
-    weights = 12 * config.n_layer * c * c + config.n_rows * c
-    return 6 * weights + 12 * config.n_layer * c * n_ctx
 
 
 @dataclass(frozen=True)
@@ -36,7 +23,7 @@ class Cost:
 
     Attributes:
         n_params: parameters, the tied head counted once.
-        flops_a_token: see the function.
+        flops_a_token: see analysis.costs.
         memory: bytes of weights, gradients, optimiser and what the backward pass needs.
         seconds_a_step: measured.
         tokens_a_second: measured.
