@@ -13,14 +13,12 @@ import streamlit as st
 
 from gpt1viz.data.books import catalogue
 from gpt1viz.data.sources import KINDS
-from gpt1viz.data.task import TextExample
-from gpt1viz.data.toys import TOYS, toy
+from gpt1viz.data.toys.stories import HELD_OUT, stories
 from gpt1viz.download import cache_folder
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.text import t
 
 FOLDER = "folder:"
-HELD_OUT = 10  # one line in so many, from the end
 LEAST = 20_000  # characters; of less nothing is held out
 BYTES_A_TOKEN = 4  # about, in English
 
@@ -98,17 +96,8 @@ def books_here() -> int:
 
 @st.cache_data(max_entries=1, show_spinner=False)
 def toy_stories() -> str:
-    """The built-in sample: the stories of the toy tasks in turn, one a line, the right endings joined to them."""
-    told = ([_story(made.kind, example) for example in toy(name).splits["train"]] for name, made in TOYS.items())
-    return "".join(f"{story}\n" for stories in zip(*told, strict=True) for story in stories)
-
-
-def _story(kind: str, example: TextExample) -> str:
-    texts = example.texts
-    if kind == "choice":
-        context, question, *answers = texts
-        texts = (context, question, answers[int(example.label)])
-    return " ".join(filter(None, texts))
+    """The built-in sample."""
+    return stories()
 
 
 def _allowed() -> dict[str, Path]:
