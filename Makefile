@@ -6,19 +6,28 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help app notebooks test lint bench
+.PHONY: help app notebooks notebooks-refresh html test test-all lint bench
 
 help:  ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1: \2/p' Makefile
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1: \2/p' Makefile
 
 app: .venv/installed-app  ## open the app in the browser, on the bundled model
 	$(BIN)/streamlit run app/main.py
 
 notebooks: .venv/installed-notebooks  ## open the notebooks in JupyterLab
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab notebooks/00_tour.ipynb
 
-test: .venv/installed-all  ## run every test
+notebooks-refresh: .venv/installed-all  ## run the notebooks and keep their outputs
+	$(BIN)/python notebooks/refresh.py
+
+html: .venv/installed-notebooks  ## the notebooks as web pages that need no network, in build/notebooks
+	$(BIN)/python notebooks/html.py
+
+test: .venv/installed-all  ## run every test but the long ones
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-all: .venv/installed-all  ## run every test; also the Chinese notebooks, and all of them in JupyterLab
+	GPT1VIZ_ALL=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 lint: .venv/installed-all  ## ruff and pyright
 	$(BIN)/ruff check

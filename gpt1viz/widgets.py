@@ -4,6 +4,8 @@ from gpt1viz.widgets import explore
 explore(explain(model, tokenizer, "the rabbit said to the fox"), lang="en")
 """
 
+import json
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import anywidget
@@ -16,7 +18,7 @@ from .text import t
 from .views import attention_grid_payload, shown_window, source, token_strip_payload
 from .views.payload import KINDS, WINDOW
 
-__all__ = ["AttentionGrid", "TokenStrip", "attention_grid", "explore", "token_strip"]
+__all__ = ["AttentionGrid", "TokenStrip", "attention_grid", "explore", "slider_figure", "token_strip"]
 
 
 class AttentionGrid(anywidget.AnyWidget):
@@ -139,6 +141,45 @@ def explore(explanation: Explanation, lang: str = "en") -> ipywidgets.VBox:
         traitlets.dlink((strip, "position"), (grid, "window"), lambda position: shown_window(n, position).start)
         traitlets.dlink((grid, "window"), (strip, "window"))
     return ipywidgets.VBox([by, strip, grid])
+
+
+def slider_figure(draw: Callable[[Any], Any], values: Sequence, value: Any = None, label: str = "") -> ipywidgets.VBox:
+    """A slider over some values, and below it what `draw` makes of the one chosen.
+
+    slider_figure(lambda temperature: figures.next_tokens(...), [0.5, 1.0, 2.0], value=1.0, label="temperature")
+
+    Args:
+        draw: a value in; a plotly figure or a widget out.
+        values: what the slider offers, in its order: numbers, strings, ...
+        value: where it stands at first; by default on the first.
+        label: stands before the slider.
+    """
+    options = [(str(value), value) for value in values]
+    slider = ipywidgets.SelectionSlider(
+        options=options,
+        value=values[0] if value is None else value,
+        description=label,
+        style={"description_width": "auto"},
+    )
+    slider.layout.width = "min(100%, 520px)"
+    box = ipywidgets.VBox()
+
+    def redraw(_change=None):
+        drawing = draw(slider.value)
+        if not isinstance(drawing, ipywidgets.Widget):
+            drawing = _refilled(box.children[1] if box.children else ipywidgets.Output(), drawing)
+        box.children = (slider, drawing)
+
+    redraw()
+    slider.observe(redraw, "value")
+    return box
+
+
+def _refilled(output: ipywidgets.Output, figure: Any) -> ipywidgets.Output:
+    """`output` with nothing but `figure` in it, set at once so that the page below does not jump."""
+    data = {"application/vnd.plotly.v1+json": json.loads(figure.to_json())}
+    output.outputs = ({"output_type": "display_data", "data": data, "metadata": {}},)
+    return output
 
 
 def _scores(x: Explanation, layer: int, head: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 NETWORK = os.environ.get("GPT1VIZ_NETWORK") == "1"
+ALL = os.environ.get("GPT1VIZ_ALL") == "1"
 LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "", None}
 os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports torch: tiny models lose time on a second thread
 if not NETWORK:
@@ -18,8 +19,9 @@ if not NETWORK:
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leaves the tests marked `network` out, unless GPT1VIZ_NETWORK=1."""
-    left_out = [] if NETWORK else [item for item in items if item.get_closest_marker("network")]
+    """Leaves out the tests marked `network` unless GPT1VIZ_NETWORK=1, those marked `long` unless GPT1VIZ_ALL=1."""
+    unwanted = {name for name, wanted in (("network", NETWORK), ("long", ALL)) if not wanted}
+    left_out = [item for item in items if any(item.get_closest_marker(name) for name in unwanted)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
 

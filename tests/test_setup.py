@@ -117,8 +117,11 @@ def make(*arguments, cwd=ROOT) -> subprocess.CompletedProcess:
     ("target", "extra", "command"),
     [
         ("app", "app", "streamlit run app/main.py"),
-        ("notebooks", "notebooks", "jupyter lab notebooks"),
+        ("notebooks", "notebooks", "jupyter lab notebooks/00_tour.ipynb"),
+        ("notebooks-refresh", "all", "python notebooks/refresh.py"),
+        ("html", "notebooks", "python notebooks/html.py"),
         ("test", "all", "pytest -k one"),
+        ("test-all", "all", "GPT1VIZ_ALL=1 .venv/bin/python -m pytest -k one"),
         ("lint", "all", "pyright"),
         ("bench", "all", "python -m benchmarks"),
     ],

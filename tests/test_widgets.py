@@ -1,6 +1,7 @@
 """The Jupyter widgets: what a click changes, and what the two views of explore() share."""
 
 import numpy as np
+import plotly.graph_objects as go
 import pytest
 from view_data import unpack
 
@@ -9,7 +10,7 @@ from gpt1viz.explain import explain
 
 pytest.importorskip("anywidget", reason="anywidget is not installed (extra: notebooks)")
 
-from gpt1viz.widgets import attention_grid, explore, token_strip
+from gpt1viz.widgets import attention_grid, explore, slider_figure, token_strip
 
 TEXT = "the rabbit said to the fox , come inside"
 
@@ -77,3 +78,20 @@ def test_explore_moves_the_window_of_a_long_text_to_the_focus():
     assert unpack(grid.payload)[0]["cols"] == [6, 134] == unpack(strip.payload)[0]["window"]
     grid.picked = {"layer": 0, "head": 0, "window": -122, "click": 1}
     assert unpack(grid.payload)[0]["cols"] == [0, 128] == unpack(strip.payload)[0]["window"]
+
+
+def test_a_slider_redraws_the_figure_below_it():
+    box = slider_figure(lambda n: go.Figure(go.Bar(x=[n])), [1, 2, 4], value=2, label="n")
+    slider, output = box.children
+    assert slider.value == 2 and slider.description == "n"
+    slider.value = 4
+    assert box.children == (slider, output) and len(output.outputs) == 1
+    assert output.outputs[0]["data"]["application/vnd.plotly.v1+json"]["data"][0]["x"] == [4]
+
+
+def test_a_slider_puts_a_new_view_in_place_of_the_old(explanation):
+    box = slider_figure(lambda layer: attention_grid(explanation, layer=layer), range(3))
+    slider, grid = box.children
+    assert grid.head == (0, 0)
+    slider.value = 2
+    assert box.children[1].head == (2, 0) and len(box.children) == 2
