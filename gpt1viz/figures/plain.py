@@ -119,6 +119,7 @@ def bars(
     kind: str = "signed",
     intervals: np.ndarray | None = None,
     texts: Sequence[str] | None = None,
+    roles: Sequence[str] | None = None,
     chosen: int | None = None,
     value_title: str = "",
     title: str | None = None,
@@ -132,6 +133,7 @@ def bars(
         values: (N,).
         intervals: (N, 2), the ends of each value's interval, as whiskers.
         texts: what is printed at each bar; by default the value with three digits.
+        roles: N of ROLES, for bars that are parts of a model rather than values.
         chosen: a bar to ring.
         value_title: what the values are, with their unit.
 
@@ -144,6 +146,7 @@ def bars(
     ends = np.stack([x, x], axis=1) if intervals is None else np.asarray(intervals, np.float64)  # (N, 2)
     texts = [f"{value:.3g}".replace("-", "−") for value in x] if texts is None else list(texts)
     more, less = palette.VIOLET[dark][4], palette.AMBER[dark][4]
+    fills = [less if value < 0 or kind == "surprisal" else more for value in x]
     borders = [(palette.INK[dark], 2) if i == chosen else (palette.BORDER[dark], 1) for i in range(len(x))]
     fig = go.Figure(
         go.Bar(
@@ -151,7 +154,7 @@ def bars(
             y=np.arange(len(x)),
             orientation="h",
             marker={
-                "color": [less if value < 0 or kind == "surprisal" else more for value in x],
+                "color": fills if roles is None else [ROLES[role][dark] for role in roles],
                 "line": {"color": [colour for colour, _ in borders], "width": [width for _, width in borders]},
             },
             error_x=None if intervals is None else _whiskers(x, ends, dark),
