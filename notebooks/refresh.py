@@ -26,7 +26,7 @@ HERE = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
 WIDTH = 760  # px, about a notebook's column
 LARGEST = 400_000  # bytes a notebook
-COLOURS = 64  # of a picture; drawings of one colour scale need no more
+COLOURS = 128  # of a picture; drawings of one colour scale need no more
 PLOTLY = "application/vnd.plotly.v1+json"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -113,7 +113,7 @@ def screenshot(page, drawings: list[tuple[str, list]]) -> bytes:
     for script, arguments in drawings:
         page.evaluate(script, arguments)
     picture, small = Image.open(io.BytesIO(page.locator("#drawing").screenshot())), io.BytesIO()
-    picture.convert("RGB").quantize(COLOURS).save(small, "PNG", optimize=True)
+    picture.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(small, "PNG", optimize=True)
     return small.getvalue()
 
 
