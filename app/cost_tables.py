@@ -18,7 +18,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], dark: bool, chosen
         weight = " style='font-weight:600'" if n == chosen else ""
         cells = "".join(f"<td class='{_kind(i)}'{_plain(i)}>{escape(cell)}</td>" for i, cell in enumerate(row))
         body += f"<tr{weight}>{cells}</tr>"
-    return panels.page(f"<div style='overflow-x:auto;max-width:100%'><table>{top}{body}</table></div>", dark)
+    return panels.page(f"<div style='overflow-x:auto;max-width:100%'><table><tr>{top}</tr>{body}</table></div>", dark)
 
 
 def _kind(column: int) -> str:

@@ -12,7 +12,11 @@ import streamlit as st
 
 from gpt1viz.text import t
 
-GROUPS = {"look": ("tour", "tokens", "attention", "next_token", "inputs"), "train": ("train", "finetune", "runs")}
+GROUPS = {
+    "look": ("tour", "tokens", "attention", "next_token", "inputs"),
+    "train": ("train", "finetune", "runs"),
+    "test": ("cost",),
+}
 
 st.set_page_config(page_title="GPT-1", layout="wide", initial_sidebar_state=240)
 lang = state.choose_language()

@@ -76,8 +76,8 @@ def _scaled(x: float, steps: list[tuple[float, str]]) -> str:
 
 def short(n: float, lang: str = "en") -> str:
     """A large number in three digits: "97", "117M", "175B"; in Chinese "1.17 亿", "1,750 亿"."""
-    if n < 1000:
-        return f"{n:.0f}"
+    if n < (1e4 if lang == "zh" else 1e3):
+        return f"{n:,.0f}"
     if lang == "zh":
         return _scaled(n, [(1, ""), (1e4, " 万"), (1e8, " 亿"), (1e12, " 万亿")])
     return _scaled(n, [(1, ""), (1e3, "K"), (1e6, "M"), (1e9, "B"), (1e12, "T")])
