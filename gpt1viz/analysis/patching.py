@@ -13,7 +13,7 @@ from ..model import GPT1
 from ..trace import Trace
 from .target import Target, next_logits
 
-ROWS = 4096  # positions times texts in one batch
+ROWS = 1024  # positions times texts in one batch
 
 
 @dataclass(frozen=True)
