@@ -22,6 +22,12 @@ def test_heatmap_has_the_values_and_zero_is_paper(dark):
     assert fig.layout.shapes[0].x0 == 1.5 and fig.layout.shapes[0].y0 == 0.5
 
 
+def test_amounts_are_violet_from_zero():
+    cells = figures.heatmap(np.abs(VALUES), list("abc"), list("defg"), kind="amount").data[0]
+    assert cells.zmin == 0 and cells.zmax >= np.abs(VALUES).max()
+    assert [colour for _, colour in cells.colorscale] == list(palette.VIOLET[0])
+
+
 def test_heatmap_prints_what_it_is_given_in_readable_ink():
     texts = [[f"{value:+.1f}" for value in row] for row in VALUES]
     fig = figures.heatmap(VALUES, list("abc"), list("defg"), texts=texts)

@@ -21,7 +21,7 @@ ROLES = {
     "ink": palette.INK,
 }
 DEFAULT_ROLES = ("attention", "key", "value", "query", "extract", "mlp", "residual", "ink")
-KINDS = ("probability", "signed", "surprisal")
+KINDS = ("probability", "signed", "amount", "surprisal")
 DASHES = ("solid", "dash", "dot")
 
 
@@ -49,8 +49,8 @@ def heatmap(
         values: (R, K); NaN is left empty.
         rows, columns: R and K tokens or strings.
         kind: "probability" is violet at sqrt(p) from 0 to 1; "signed" amber to violet, zero the paper's colour;
-            "surprisal" amber from 0 up.
-        limit: where a signed or amber scale ends; by default the largest value, rounded up to 1, 2 or 5.
+            "amount" violet and "surprisal" amber from 0 up.
+        limit: where a scale ends, other than that of probabilities; by default the largest value, up to 1, 2 or 5.
         row_title, column_title: what rows and columns are.
         hover: what a value is called.
         digits: of a value, when hovering.
@@ -68,6 +68,7 @@ def heatmap(
     scale, low, high = {
         "probability": (theme.sqrt_scale(dark), 0.0, 1.0),
         "signed": (theme.even_scale(palette.signed(dark)), -limit, limit),
+        "amount": (theme.even_scale(palette.VIOLET[dark]), 0.0, limit),
         "surprisal": (theme.even_scale(palette.AMBER[dark]), 0.0, limit),
     }[kind]
     names, tops = ([theme.markup(name, 40) for name in theme.labels(x)] for x in (rows, columns))
@@ -109,7 +110,8 @@ def _fill(kind: str, share: float, dark: bool) -> str:
     """The colour that a heatmap gives to a value this far along its scale, 0 to 1."""
     if kind == "probability":
         return theme.colour_at(palette.VIOLET[dark], share**0.5)
-    return theme.colour_at(palette.signed(dark) if kind == "signed" else palette.AMBER[dark], share)
+    scales = {"signed": palette.signed(dark), "amount": palette.VIOLET[dark], "surprisal": palette.AMBER[dark]}
+    return theme.colour_at(scales[kind], share)
 
 
 def bars(
