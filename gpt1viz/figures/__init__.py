@@ -11,10 +11,12 @@ from .draw import unit_bar
 from .layout import layouts
 from .plain import bars, heatmap, lines, points
 from .probabilities import next_tokens, surprisal
+from .strips import activation, strips
 from .theme import labels
 
 __all__ = [
     "STAGES",
+    "activation",
     "attention_moved",
     "bars",
     "confusion",
@@ -28,6 +30,7 @@ __all__ = [
     "next_tokens",
     "points",
     "products",
+    "strips",
     "surprisal",
     "unit_bar",
 ]
