@@ -21,7 +21,7 @@ notebooks-refresh: .venv/installed-all  ## run the notebooks and keep their outp
 	$(BIN)/python notebooks/refresh.py
 
 html: .venv/installed-notebooks  ## the notebooks as web pages that need no network, in build/notebooks
-	$(BIN)/python notebooks/html.py
+	$(BIN)/python notebooks/pages.py
 
 test: .venv/installed-all  ## run every test but the long ones
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

@@ -119,7 +119,7 @@ def make(*arguments, cwd=ROOT) -> subprocess.CompletedProcess:
         ("app", "app", "streamlit run app/main.py"),
         ("notebooks", "notebooks", "jupyter lab notebooks/00_tour.ipynb"),
         ("notebooks-refresh", "all", "python notebooks/refresh.py"),
-        ("html", "notebooks", "python notebooks/html.py"),
+        ("html", "notebooks", "python notebooks/pages.py"),
         ("test", "all", "pytest -k one"),
         ("test-all", "all", "GPT1VIZ_ALL=1 .venv/bin/python -m pytest -k one"),
         ("lint", "all", "pyright"),
