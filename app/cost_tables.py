@@ -16,7 +16,9 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], dark: bool, chosen
     body = ""
     for n, row in enumerate(rows):
         weight = " style='font-weight:600'" if n == chosen else ""
-        cells = "".join(f"<td class='{_kind(i)}'{_plain(i)}>{escape(cell)}</td>" for i, cell in enumerate(row))
+        cells = "".join(
+            f"<td class='{_kind(i)}' style='{_style(cell, i)}'>{escape(cell)}</td>" for i, cell in enumerate(row)
+        )
         body += f"<tr{weight}>{cells}</tr>"
     return panels.page(f"<div style='overflow-x:auto;max-width:100%'><table><tr>{top}</tr>{body}</table></div>", dark)
 
@@ -25,8 +27,11 @@ def _kind(column: int) -> str:
     return "" if column else "t"
 
 
-def _plain(column: int) -> str:
-    return "" if column else " style='font-family:inherit;max-width:none'"
+def _style(cell: str, column: int) -> str:
+    """Words in the page's font, long ones over several lines."""
+    if not column:
+        return "font-family:inherit;max-width:none"
+    return "font-family:inherit;white-space:normal;max-width:13em" if len(cell) > 16 else ""
 
 
 def hardware(chosen: str, n: int, utilisation: float, half: bool, price: float, lang: str, dark: bool) -> str:

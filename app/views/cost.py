@@ -5,6 +5,7 @@ import cost_shape
 import cost_tables
 import live
 import numpy as np
+import pairs
 import state
 import streamlit as st
 
@@ -125,7 +126,7 @@ def part_bars(kind: str, parts: dict, show, roles: dict) -> None:
     )
 
 
-left, right = st.columns(2, gap="medium")
+left, right = pairs.two("cost_parts")
 with left:
     st.subheader(t("cost.parameters_title", lang), anchor=False)
     part_bars("parameters", parameters, lambda value: numbers.short(value, lang), ROLES)
@@ -136,10 +137,10 @@ with right:
     st.caption(t("cost.flops_caption", lang, n=f"{config.n_ctx:,}"))
 components.look_for("cost", lang)
 
-left, right = st.columns(2, gap="medium")
+left, right = pairs.two("cost_growth")
 with left:
     st.subheader(t("cost.length_title", lang), anchor=False)
-    lengths = np.unique(np.linspace(1, max(4 * config.n_ctx, 8192), 33).astype(int))
+    lengths = np.unique(np.linspace(1, max(4 * config.n_ctx, 8192), 65).astype(int))
     by_length = [costs.forward_flops(config, int(n)) for n in lengths]
     names = {part: t(f"cost.part_{part}", lang) for part in by_length[0]}
     components.chart(
@@ -185,7 +186,7 @@ st.caption(t("cost.memory_caption", lang, n=max(1, texts // n_devices), ctx=f"{c
 st.subheader(t("cost.now_title", lang), anchor=False)
 st.markdown(t("cost.now", lang, words=numbers.short(costs.BOOKS_WORDS, lang)))
 st.html(cost_tables.hardware(device, n_devices, utilisation, half, price, lang, dark))
-st.caption(t("cost.now_caption", lang, share=numbers.percent(utilisation)))
+st.caption(t("cost.now_caption", lang, share=f"{utilisation:.0%}"))
 
 st.subheader(t("cost.later_title", lang), anchor=False)
 st.html(cost_tables.generations(lang, dark))

@@ -131,7 +131,7 @@ def bars(
     """Horizontal bars, the first on top: violet above zero, amber below; with "surprisal" all amber.
 
     Args:
-        names: N tokens or strings.
+        names: N tokens or strings; with `roles` they are words, printed as they are.
         values: (N,).
         intervals: (N, 2), the ends of each value's interval, as whiskers.
         texts: what is printed at each bar; by default the value with three digits.
@@ -170,9 +170,12 @@ def bars(
             end = min(value, first) if value < 0 else max(value, last)
             fig.add_annotation(x=end, y=place, text=theme.markup(text, 40), showarrow=False, **side)
     low, high = min(0.0, float(np.nanmin(ends, initial=0))), max(0.0, float(np.nanmax(ends, initial=0)))
-    room = 0.16 * ((high - low) or 1.0)
+    room = max(0.16, 0.028 * max(map(len, texts), default=0)) * ((high - low) or 1.0)
     fig.update_xaxes(title=value_title or None, range=[low - (room if low < 0 else 0), high + room], nticks=7)
     fig.update_yaxes(theme.token_axis(names, len(x)) | {"range": [len(x) - 0.5, -0.5]})
+    if roles is not None:
+        words = {str(i): theme.markup(name, 40) for i, name in enumerate(names)}
+        fig.update_yaxes(labelalias=words, tickfont={"family": palette.SANS, "size": 13})
     if low < 0:
         fig.add_vline(x=0, line={"color": palette.BORDER[dark], "width": 1})
     fig = theme.dress(fig, height=60 + 26 * len(x) + (44 if title else 12), dark=dark, title=title)
