@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny import L, close, random_ids, tiny_model
 
-from gpt1viz.analysis.patching import patch
+from gpt1viz.analysis.patching import patch, patched_probabilities
 from gpt1viz.analysis.target import Target, next_logits
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.trace import Edits, Trace
@@ -62,6 +62,27 @@ def test_every_entry_is_a_pass_changed_by_hand(switches, target):
     np.testing.assert_allclose(found.effects, found.values - found.this)
     np.testing.assert_allclose(found.shares, (found.values - found.this) / (found.other - found.this))
     assert np.abs(found.effects).max() > 1e-3
+
+
+@pytest.mark.parametrize("switches", SWITCHES, ids=str)
+def test_some_positions_only(switches):
+    model, (ids, other) = tiny_model(**switches), texts()
+    found = patch(model, ids, other, TARGETS[0], positions=[6, 1, 3])
+    assert list(found.positions) == [6, 1, 3]
+    np.testing.assert_allclose(found.values, patch(model, ids, other, TARGETS[0]).values[:, [6, 1, 3]], atol=1e-5)
+
+
+@pytest.mark.parametrize("switches", SWITCHES, ids=str)
+def test_probabilities_after_one_vector_was_replaced(switches):
+    model, (ids, other) = tiny_model(**switches), texts()
+    target = Target("log_probability", 4)
+    effects = patch(model, ids, other, target)
+    for layer, position in ((0, 2), (1, 4), (model.config.n_layer, T - 1)):
+        this, patched, second = patched_probabilities(model, ids, other, layer, position)
+        np.testing.assert_allclose(this, logits(model, ids).softmax(0), atol=1e-6)
+        np.testing.assert_allclose(second, logits(model, other).softmax(0), atol=1e-6)
+        assert np.log(patched[4]) == pytest.approx(effects.values[layer, position], abs=1e-5)
+        assert patched.sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_what_cannot_matter_does_nothing():
@@ -120,6 +141,16 @@ def test_texts_of_different_lengths_are_refused(lang, named):
     with pytest.raises(GPT1VizError) as caught:
         patch(tiny_model(), ids, other[:-1], TARGETS[0])
     assert caught.value.code == "patch_lengths" and named in caught.value.message(lang)
+
+
+@pytest.mark.parametrize("layer, position", [(L + 1, 0), (-1, 0), (0, T), (0, -1)])
+def test_places_that_are_not_there_are_refused(layer, position):
+    with pytest.raises(GPT1VizError) as caught:
+        patched_probabilities(tiny_model(), *texts(), layer, position)
+    assert caught.value.code == "edit_position"
+    with pytest.raises(GPT1VizError) as caught:
+        patch(tiny_model(), *texts(), TARGETS[0], positions=[T])
+    assert caught.value.code == "no_such_position"
 
 
 @pytest.mark.parametrize(
