@@ -4,7 +4,8 @@
     python notebooks/translate.py 00_tour    # one; a new one starts out with the English prose
 
 Code, tags and the code of solutions come from notebooks/NAME.ipynb, prose from notebooks/zh/NAME.ipynb: cells belong
-together by their ids. The first code cell sets `lang = "zh"`. `refresh.py` does this before it runs a Chinese notebook.
+together by their ids. The first code cell sets `lang = "zh"`. Lines that end inside a Chinese sentence are joined, where
+a browser would show a blank. `refresh.py` does all this before it runs a Chinese notebook.
 """
 
 import re
@@ -15,6 +16,9 @@ import nbformat
 
 HERE = Path(__file__).parent
 SOLUTION = re.compile(r"(?<=```python\n).*?(?=```)", re.DOTALL)
+
+MARK, CHINESE = r"[\u3000-\u303f\uff00-\uffef“”]", r"[\u3000-\u303f\uff00-\uffef\u4e00-\u9fff“”]"
+INSIDE = re.compile(rf"(?<={CHINESE})(\**)\n(?=\**{CHINESE})|(?<={MARK})(\**)\n(?=[A-Za-z`])|\n(?=\**{MARK})")
 
 
 def follow(english, chinese):
@@ -31,8 +35,13 @@ def follow(english, chinese):
         else:
             code = iter(SOLUTION.findall(cell.source))
             written = prose.get(cell.id, cell.source)
-            cell.source = SOLUTION.sub(lambda old, code=code: next(code, old[0]), written)
+            cell.source = SOLUTION.sub(lambda old, code=code: next(code, old[0]), joined(written))
     return result
+
+
+def joined(text: str) -> str:
+    """Chinese prose without line ends inside a sentence."""
+    return INSIDE.sub(lambda end: (end[1] or "") + (end[2] or ""), text)
 
 
 def translate(name: str) -> None:

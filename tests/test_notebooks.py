@@ -78,11 +78,25 @@ def test_the_chinese_edition_has_the_same_code(path):
     assert [cell["metadata"] for cell in ours] == [cell["metadata"] for cell in theirs]
 
 
+@every_notebook
+def test_bold_words_are_shown_bold(path):
+    """Between a letter and a punctuation mark ** is no markup, which Chinese prose without blanks runs into."""
+    for cell in cells(path, "markdown"):
+        parts = re.sub(r"```.*?```|`[^`]*`", "x", source(cell), flags=re.DOTALL).split("**")
+        assert len(parts) % 2 == 1, cell["id"]
+        for before, bold, after in zip(parts[::2], parts[1::2], parts[2::2], strict=False):
+            assert not re.search(r"\w\Z", before) or re.match(r"\w", bold), f"{cell['id']}: {bold}"
+            assert not re.match(r"\w", after) or re.search(r"\w\Z", bold), f"{cell['id']}: {bold}"
+
+
 @every_translation
 def test_the_chinese_edition_is_written_in_chinese(path):
     for cell in cells(path, "markdown"):
         prose = re.sub(r"```.*?```|`[^`]*`|\$\$?[^$]*\$\$?", "", source(cell), flags=re.DOTALL)
         assert CJK.search(prose) or not re.search(r"[a-z]{3}", prose), cell["id"]
+        assert not re.search(r"[\u4e00-\u9fff，。：；]\n[\u4e00-\u9fff]", prose), cell["id"]  # shown as a blank
+        formulas = re.findall(r"\$\$.*?\$\$|\$[^$\n]+\$", source(cell), flags=re.DOTALL)
+        assert not CJK.search("".join(formulas)), f"{cell['id']}: no Chinese inside of formulas"
 
 
 def test_ids_name_a_cell_and_nothing_else():
