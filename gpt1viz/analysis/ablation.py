@@ -33,9 +33,9 @@ class HeadEffects:
     change: np.ndarray
     divergence: np.ndarray
 
-    def ranked(self) -> list[tuple[int, int]]:
-        """(layer, head), the largest |change| first."""
-        order = np.argsort(-np.abs(self.change), axis=None, kind="stable")
+    def ranked(self, by: str = "change") -> list[tuple[int, int]]:
+        """(layer, head), the largest |change| first, or by "divergence"."""
+        order = np.argsort(-np.abs(getattr(self, by)), axis=None, kind="stable")
         rows, heads = np.unravel_index(order, self.change.shape)
         return [(self.layers[row], int(head)) for row, head in zip(rows, heads, strict=True)]
 

@@ -1,0 +1,43 @@
+"""Inside: the model taken apart over one text. A tab menu; only the chosen tab computes."""
+
+import components
+import inside_edits
+import inside_heads
+import inside_lens
+import inside_patterns
+import state
+import streamlit as st
+
+from gpt1viz.text import t
+
+# What shows a tab, and the functions whose code it prints.
+TABS = {
+    "lens": (inside_lens.show, inside_lens.CODE),
+    "heads": (inside_heads.show, inside_heads.CODE),
+    "patterns": (inside_patterns.show, inside_patterns.CODE),
+}
+
+lang = st.session_state.lang
+study = state.study()
+state.asked("tab", "lens", state.one_of(TABS))
+tab = st.segmented_control(
+    t("inside.tabs", lang),
+    [*TABS],
+    format_func=lambda name: t(f"inside.tab_{name}", lang),
+    key="tab",
+    required=True,
+    persist_state="session",
+    label_visibility="collapsed",
+)
+state.also_link(tab=None if tab == "lens" else tab)
+components.token_strip(study.explanation, lang, components.chosen_colour("probability"), study.focus)
+with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+    components.colour_by(lang, "probability", components.KINDS[:-1])
+    state.index_box("pos", t("app.position", lang), len(study.explanation.tokens))
+inside_edits.sidebar(inside_edits.active(study.loaded.model.config, lang), lang)
+
+show, code = TABS[tab]
+with components.careful(lang):
+    show(study, lang)
+components.look_for("inside", lang)
+components.show_code(lang, *code)

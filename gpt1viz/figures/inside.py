@@ -1,0 +1,121 @@
+"""Drawings of what is inside: the lens over layers and positions, probabilities before and after an edit."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from gpt1viz import palette
+from gpt1viz.text import t
+
+from . import theme
+from .numbers import nice_limit, percent
+from .plain import heatmap
+
+PRINTED = 16  # positions up to which a cell has room for its token
+LETTERS = 6  # printed of a token
+
+
+def lens_map(
+    tokens: Sequence,
+    stages: Sequence[str],
+    values: np.ndarray,
+    best: Sequence[Sequence[str]],
+    hover: Sequence[Sequence[str]],
+    *,
+    kind: str = "probability",
+    limit: float | None = None,
+    focus: int | None = None,
+    column_title: str = "",
+    lang: str = "en",
+    dark: bool = False,
+) -> go.Figure:
+    """What each place of the model would predict after each token, the first place at the bottom.
+
+    Args:
+        tokens: P tokens or strings, those read.
+        stages: R names of places, in the order of computation.
+        values: (R, P), the colours.
+        best: (R, P) the most probable token of each cell; printed while there is room.
+        hover: (R, P) what a cell says, plain text; a newline starts a line.
+        kind, limit: as in `heatmap`.
+        focus: a column to ring.
+
+    Raises:
+        ValueError: shapes that do not fit, or an unknown kind.
+    """
+    shape = (len(stages), len(tokens))
+    if np.shape(best) != shape or np.shape(hover) != shape:
+        raise ValueError(f"best {np.shape(best)}, hover {np.shape(hover)} for {shape} cells")
+    up = slice(None, None, -1)
+    fig = heatmap(
+        np.asarray(values)[up],
+        list(stages)[up],
+        tokens,
+        kind=kind,
+        limit=limit,
+        column_title=column_title,
+        cell=24,
+        lang=lang,
+        dark=dark,
+    )
+    says = [["<br>".join(theme.markup(line, 80) for line in cell.split("\n")) for cell in row] for row in hover]
+    fig.update_traces(customdata=says[up], hovertemplate="%{customdata}<extra></extra>")
+    if len(tokens) <= PRINTED:
+        texts = [[theme.markup(name, LETTERS) for name in theme.labels(row)] for row in best]
+        fig.update_traces(text=texts[up], texttemplate="%{text}", textfont={"family": palette.MONO, "size": 12})
+    if focus is not None:
+        edges = {"x0": focus - 0.5, "x1": focus + 0.5, "y0": -0.5, "y1": len(stages) - 0.5}
+        fig.add_shape(type="rect", layer="above", line={"color": palette.INK[dark], "width": 2}, **edges)
+    return fig
+
+
+def before_after(
+    tokens: Sequence,
+    before: np.ndarray,
+    after: np.ndarray,
+    *,
+    chosen: int | None = None,
+    lang: str = "en",
+    dark: bool = False,
+) -> go.Figure:
+    """Probabilities before an edit as hollow bars, after it as filled ones, the first token on top.
+
+    Args:
+        tokens: N candidates for the next token.
+        before, after: (N,), 0 to 1.
+        chosen: a bar to ring.
+
+    Raises:
+        ValueError: shapes that do not fit.
+    """
+    p, q = np.asarray(before, np.float64), np.asarray(after, np.float64)  # (N,)
+    if not p.shape == q.shape == (len(tokens),):
+        raise ValueError(f"{len(tokens)} tokens, before {p.shape}, after {q.shape}")
+    names, ink = [theme.markup(name, 40) for name in theme.labels(tokens)], palette.INK[dark]
+    texts = [f"{percent(a)} → {percent(b)}" for a, b in zip(p, q, strict=True)]
+    hollow = {"color": theme.CLEAR, "line": {"color": palette.SECONDARY[dark], "width": 1}}
+    rings = [2 if i == chosen else 0 for i in range(len(names))]
+    filled = {"color": palette.VIOLET[dark][4], "line": {"color": ink, "width": rings}}
+    fig = go.Figure()
+    for name, values, width, marker in (("after", q, 0.44, filled), ("before", p, 0.8, hollow)):
+        fig.add_bar(
+            x=values,
+            y=np.arange(len(names)),
+            width=width,
+            orientation="h",
+            name=t(f"figures.{name}", lang),
+            marker=marker,
+            customdata=[f"{token}<br>{text}" for token, text in zip(names, texts, strict=True)],
+            hovertemplate="%{customdata}<extra></extra>",
+        )
+    for place, (text, end) in enumerate(zip(texts, np.maximum(p, q), strict=True)):
+        font = {"family": palette.MONO, "size": 12}
+        fig.add_annotation(x=end, y=place, text=text, showarrow=False, xanchor="left", xshift=6, font=font)
+    limit = nice_limit(float(max(p.max(initial=0), q.max(initial=0))))
+    fig.update_xaxes(range=[0, limit * 1.35], tickformat=".3~%", nticks=6)
+    fig.update_yaxes(theme.token_axis(tokens, len(names)) | {"range": [len(names) - 0.5, -0.5]})
+    fig = theme.dress(fig, height=84 + 30 * len(names), dark=dark, top=44)
+    fig.update_annotations(font={"family": palette.MONO, "size": 12, "color": ink})
+    legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": 13}, "traceorder": "reversed"}
+    return fig.update_layout(barmode="overlay", showlegend=True, legend=legend)
