@@ -152,7 +152,17 @@ class Tokenizer:
         library.train_from_iterator((" ".join(words(text)).lower() for text in texts), trainer)
         if library.get_vocab_size() <= 2:
             raise GPT1VizError("tokenizer_no_text")
-        return cls.from_json(library.to_str())
+        return cls.from_json(library.to_str())._in_order()
+
+    def _in_order(self) -> "Tokenizer":
+        """The characters' rows in order: the library numbers those that end words anew each time it learns.
+
+        What it still leaves to chance is the order of merges that are equally frequent.
+        """
+        rows, merged = self._entries, {left + right for left, right in self.merges}
+        characters = sorted(entry for entry in rows[2:] if entry not in merged)
+        entries = [*rows[:2], *characters, *(entry for entry in rows[2:] if entry in merged)]
+        return Tokenizer({entry: row for row, entry in enumerate(entries)}, list(self.merges))
 
     def to_json(self) -> str:
         """The `tokenizers` library's JSON: to be applied to words that are cleaned, split and in lower case already."""

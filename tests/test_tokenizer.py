@@ -260,6 +260,8 @@ def test_train():
     corpus = [PROSE, "The cat sat on the mat. The cat sat. \u6c49"] * 20
     tokenizer = Tokenizer.train(iter(corpus), n_vocab=160)
     assert tokenizer.n_vocab == 160
+    characters = [tokenizer.entry(row) for row in range(2, 160 - len(tokenizer.merges))]
+    assert characters == sorted(characters) and "t</w>" in characters  # not as the library numbers them
     assert (tokenizer.row(UNKNOWN), tokenizer.row(NEWLINE_ENTRY)) == (0, 1)
     assert tokenizer.tokenize("the cat")[-1].entry == "cat</w>"
     assert len(tokenizer.encode(PROSE)) < len(PROSE)
