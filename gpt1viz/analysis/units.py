@@ -53,7 +53,8 @@ class Pushed(NamedTuple):
     lowered_by: np.ndarray
 
 
-class Entries(NamedTuple):
+@dataclass(frozen=True)
+class Entries:
     """For each unit of a layer the vocabulary entries that activate it most: ids (F, K) and activations (F, K)."""
 
     ids: np.ndarray
