@@ -5,7 +5,7 @@ import cost_shape
 import cost_tables
 import live
 import numpy as np
-import pairs
+import side_by_side
 import state
 import streamlit as st
 
@@ -126,7 +126,7 @@ def part_bars(kind: str, parts: dict, show, roles: dict) -> None:
     )
 
 
-left, right = pairs.two("cost_parts")
+left, right = side_by_side.two("cost_parts")
 with left:
     st.subheader(t("cost.parameters_title", lang), anchor=False)
     part_bars("parameters", parameters, lambda value: numbers.short(value, lang), ROLES)
@@ -137,7 +137,7 @@ with right:
     st.caption(t("cost.flops_caption", lang, n=f"{config.n_ctx:,}"))
 components.look_for("cost", lang)
 
-left, right = pairs.two("cost_growth")
+left, right = side_by_side.two("cost_growth")
 with left:
     st.subheader(t("cost.length_title", lang), anchor=False)
     lengths = np.unique(np.linspace(1, max(4 * config.n_ctx, 8192), 65).astype(int))
