@@ -97,13 +97,13 @@ def heatmap(
     below = 44 + 8 * min(theme.LONGEST_LABEL, max(map(len, theme.labels(columns)), default=0))
     height = max(60, cell * len(rows)) + below + (44 if title else 12)
     fig = theme.dress(fig, height=height, dark=dark, title=title)
-    printed = np.array([] if texts is None else texts, dtype=object)
+    printed, notes = np.array([] if texts is None else texts, dtype=object), []
     for (i, k), value in np.ndenumerate(z) if texts is not None else ():
         if not np.isnan(value):
             fill = _fill(kind, float(np.clip((value - low) / (high - low), 0, 1)), dark)
             font = {"family": palette.MONO, "size": 12, "color": theme.text_on(fill)}
-            fig.add_annotation(x=k, y=i, text=theme.markup(str(printed[i, k])), showarrow=False, font=font)
-    return fig
+            notes.append({"x": k, "y": i, "text": theme.markup(str(printed[i, k])), "showarrow": False, "font": font})
+    return fig.update_layout(annotations=notes)  # all at once: one by one, each would copy those before
 
 
 def _fill(kind: str, share: float, dark: bool) -> str:
