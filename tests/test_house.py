@@ -20,7 +20,7 @@ LAYERS = [
     {"model"},
     {"generate", "sampling", "inputs", "checkpoints", "formats", "download", "analysis"},
     {"data", "training"},
-    {"explain"},
+    {"explain", "claims"},
     {"figures", "views"},
     {"widgets", "cli", "cli_training", "cli_finetune"},
 ]
