@@ -2,9 +2,9 @@
 
 import inspect
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import wraps
+from functools import partial, wraps
 
 import numpy as np
 import saving
@@ -109,8 +109,22 @@ def _careful(draw: Callable) -> Callable:
 
 
 @_careful
-def token_strip(explanation: Explanation, lang: str, by: str, focus: int, weights: np.ndarray | None = None) -> None:
-    """The text as chips coloured by `by`; a click moves the focus. `weights` (T, S) show where the focus looks."""
+def token_strip(
+    explanation: Explanation,
+    lang: str,
+    by: str,
+    focus: int,
+    weights: np.ndarray | None = None,
+    *,
+    key: str = "strip",
+    title: str = "",
+    place: Sequence[int] | None = None,
+) -> None:
+    """The text as chips coloured by `by`; a click moves the focus. `weights` (T, S) show where the focus looks.
+
+    A second strip on a page has a `key` and a `title` of its own, and where its positions are not the page's, `place`
+    gives for each the one that becomes the focus.
+    """
     n, shown = len(explanation.tokens), None
     if weights is not None and n > WINDOW:
         part = shown_window(n, focus, st.session_state.get("window"))
@@ -132,8 +146,8 @@ def token_strip(explanation: Explanation, lang: str, by: str, focus: int, weight
     )
     columns = {"position": range(n), "token": [piece.text for piece in explanation.tokens]}
     columns |= {"id": explanation.ids, by: values}
-    with saving.drawing("strip", t("saving.strip", lang), lambda: columns):
-        _strip(data=payload, key="strip", on_pick_change=_focus_picked)
+    with saving.drawing(key, title or t("saving.strip", lang), lambda: columns):
+        _strip(data=payload, key=key, on_pick_change=partial(_focus_picked, key, place))
 
 
 @_careful
@@ -147,8 +161,21 @@ def written_strip(tokens: list, probabilities: np.ndarray, lang: str, focus: int
 
 
 @_careful
-def attention_grid(explanation: Explanation, lang: str, layer: int, head: int, cell: tuple[int, int]) -> None:
-    """All heads as tiles and the chosen one large; a click picks a head or locks a cell."""
+def attention_grid(
+    explanation: Explanation,
+    lang: str,
+    layer: int,
+    head: int,
+    cell: tuple[int, int],
+    *,
+    key: str = "grid",
+    title: str = "",
+    place: Sequence[int] | None = None,
+) -> None:
+    """All heads as tiles and the chosen one large; a click picks a head or locks a cell.
+
+    `key`, `title` and `place` are as in `token_strip`.
+    """
     payload = attention_grid_payload(
         explanation.weights,
         explanation.tokens,
@@ -162,19 +189,23 @@ def attention_grid(explanation: Explanation, lang: str, layer: int, head: int, c
     )
 
     def columns() -> dict:
-        query, key = np.indices(explanation.weights.shape[2:])
+        queries, keys = np.indices(explanation.weights.shape[2:])
         names = np.array([piece.text for piece in explanation.tokens], dtype=object)
-        columns = {"query": query, "key": key, "query_token": names[query], "key_token": names[key]}
+        columns = {"query": queries, "key": keys, "query_token": names[queries], "key_token": names[keys]}
         return {name: x.ravel() for name, x in (columns | {"weight": explanation.weights[layer, head]}).items()}
 
-    with saving.drawing("grid", t("saving.grid", lang, layer=layer, head=head), columns, ("png",)):
-        _grid(data=payload, key="grid", on_pick_change=_cell_picked)
+    with saving.drawing(key, title or t("saving.grid", lang, layer=layer, head=head), columns, ("png",)):
+        _grid(data=payload, key=key, on_pick_change=partial(_cell_picked, key, place))
 
 
-def _focus_picked() -> None:
-    pick = st.session_state.strip.pick
+def _at(position: int, place: Sequence[int] | None) -> int:
+    return position if place is None else int(place[min(position, len(place) - 1)])
+
+
+def _focus_picked(key: str, place: Sequence[int] | None) -> None:
+    pick = st.session_state[key].pick
     if pick and pick.get("focus") is not None:
-        st.session_state.pos = int(pick["focus"])
+        st.session_state.pos = _at(int(pick["focus"]), place)
         st.session_state.window = None
         st.session_state.locked = False
 
@@ -185,14 +216,14 @@ def _step_picked() -> None:
         st.session_state.step = pick.get("focus")
 
 
-def _cell_picked() -> None:
-    pick = st.session_state.grid.pick
+def _cell_picked(key: str, place: Sequence[int] | None) -> None:
+    pick = st.session_state[key].pick
     if not pick:
         return
     if "layer" in pick:
         st.session_state.layer, st.session_state.head = int(pick["layer"]), int(pick["head"])
     if pick.get("query") is not None:
-        st.session_state.pos, st.session_state.key = int(pick["query"]), int(pick["key"])
+        st.session_state.pos, st.session_state.key = (_at(int(pick[name]), place) for name in ("query", "key"))
     st.session_state.locked = pick.get("query") is not None
     st.session_state.window = pick.get("window")
 
@@ -222,6 +253,7 @@ def chart(
     key: str,
     title: str = "",
     data: Callable[[], saving.Columns] | None = None,
+    on_pick: Callable[[int], None] | None = None,
     **options,
 ) -> None:
     """A plotly figure of gpt1viz.figures in the page's theme, which can be saved at the page's end.
@@ -231,12 +263,20 @@ def chart(
         key: letters, digits and _, one of its kind on the page.
         title: what the reader calls the drawing, in the page's language.
         data: gives the columns of its CSV file ({name: values}); called when the reader asks for the file.
+        on_pick: called with the index of a point that was clicked; heatmaps and bars have none.
     """
+
+    def picked() -> None:
+        points = st.session_state[key]["selection"]["points"]
+        if points and on_pick is not None:
+            on_pick(int(points[0]["point_index"]))
+
     lang = st.session_state.lang
     figure = draw(*args, lang=lang, dark=dark(), **options)
     title = title or t("saving.drawing", lang, n=len(st.session_state.get("drawings", ())) + 1)
     with saving.drawing(key, title, data):
-        st.plotly_chart(figure, theme=None, key=key, config={"displayModeBar": False})
+        clicks = {"on_select": picked, "selection_mode": "points"} if on_pick else {}
+        st.plotly_chart(figure, theme=None, key=key, config={"displayModeBar": False}, **clicks)
 
 
 def look_for(name: str, lang: str) -> None:
