@@ -1,0 +1,252 @@
+"""Inside, the tabs Attribution and A not B: what tokens, and what components, add to the next token."""
+
+import cause_panels
+import components
+import computing
+import inside_target
+import numpy as np
+import panels
+import saving
+import state
+import streamlit as st
+from inside_target import Choice
+from state import Study
+
+from gpt1viz.analysis import contrast as contrasting
+from gpt1viz.analysis.attribution import Attribution, baseline_vector, gradient_x_input, integrated_gradients
+from gpt1viz.analysis.contrast import Contrast, contrast
+from gpt1viz.figures import bars, heatmap, numbers
+from gpt1viz.text import t
+
+CODE = (integrated_gradients, gradient_x_input, baseline_vector)
+CONTRAST_CODE = (contrast, contrasting._before)
+METHODS = ("integrated", "gradient")
+BASELINES = ("zero", "mean", "token")
+LARGEST = 14  # bars
+POINTS = 40  # gradients that integrated gradients take, about
+LONG = 1e12  # operations from which the reader is asked first
+
+
+def show(study: Study, lang: str) -> None:
+    here = state.token_at(study, study.focus)
+    st.subheader(t("causes.attribution_title", lang), anchor=False)
+    choice = inside_target.choose(study, lang, study.focus)
+    method, baseline, named = _settings(study, lang)
+    st.caption(state.plain(t("causes.attribution_about", lang, name=choice.name, token=here)))
+    if choice.a == choice.b:
+        st.info(t("causes.same_tokens", lang))
+        return
+    found = _attributed(study, choice, method, baseline, lang)
+    if found is None:
+        return
+    _scores(study, choice, found, lang)
+    _adds_up(choice, found, method, named, lang)
+
+
+def _settings(study: Study, lang: str) -> tuple[str, str | int, str]:
+    """Method, baseline, and how the baseline is called."""
+    state.asked("method", METHODS[0], state.one_of(METHODS))
+    state.asked("baseline", BASELINES[0], state.one_of(BASELINES))
+    tokenizer = study.loaded.tokenizer
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        for name, values, width in (("method", METHODS, 288), ("baseline", BASELINES, 248)):
+            st.selectbox(
+                t(f"causes.{name}", lang),
+                values,
+                format_func=lambda value, name=name: t(f"causes.{name}_{value}", lang),
+                key=name,
+                persist_state="session",
+                width=width,
+            )
+            value = st.session_state[name]
+            state.also_link(**{name: None if value == values[0] else value})
+        if st.session_state.baseline != "token":
+            state.also_link(baseline_token=None)
+            return st.session_state.method, st.session_state.baseline, t(f"causes.baseline_{value}", lang)
+        usual = next((entry for entry in (",</w>", ".</w>", "the</w>") if entry in tokenizer.vocab), None)
+        usual = usual or tokenizer.pieces([0])[0].entry
+        if state.asked("baseline_token", usual, state.one_of(tokenizer.vocab)) not in tokenizer.vocab:
+            st.session_state.baseline_token = usual
+        options = list(dict.fromkeys([st.session_state.baseline_token, usual, *_read(study)]))
+        entry = st.selectbox(
+            t("causes.baseline_word", lang),
+            options,
+            format_func=lambda entry: state.entries(tokenizer, [tokenizer.vocab[entry]])[0],
+            key="baseline_token",
+            persist_state="session",
+            width=160,
+        )
+        state.also_link(baseline_token=entry)
+    token = tokenizer.vocab[entry]
+    return st.session_state.method, token, f"“{state.entries(tokenizer, [token])[0]}”"
+
+
+def _read(study: Study) -> list[str]:
+    """Entries of the text's own tokens."""
+    return list(dict.fromkeys(piece.entry for piece in study.explanation.tokens if not piece.unknown))
+
+
+def _attributed(study: Study, choice: Choice, method: str, baseline: str | int, lang: str) -> Attribution | None:
+    model, ids = study.loaded.model, study.explanation.ids[: study.focus + 1]
+    points = POINTS if method == "integrated" else 1
+    operations = 3.0 * points * model.config.n_layer * computing.passes(model.config, len(ids))
+
+    def compute(progress: computing.Progress) -> Attribution:
+        if method == "gradient":
+            return gradient_x_input(model, ids, choice.target, baseline)
+        return integrated_gradients(model, ids, choice.target, baseline, progress=progress)
+
+    key = (study.model_id, study.stamp, tuple(ids.tolist()), choice.target, method, baseline)
+    ask = t("causes.attribution_ask", lang) if operations > LONG else ""
+    return computing.computed("attribution", key, compute, operations, lang, ask=ask)
+
+
+def _chips(study: Study, scores: np.ndarray, limit: float, name: str, title: str) -> None:
+    """The tokens read, coloured by a score each."""
+    tokens = study.explanation.tokens[: len(scores)]
+    columns = {"position": np.arange(len(scores)), "token": [piece.text for piece in tokens], "score": scores}
+    with saving.drawing(name, title, lambda: columns):
+        st.html(cause_panels.chips(tokens, scores, limit, components.dark(), study.focus))
+
+
+def _scores(study: Study, choice: Choice, found: Attribution, lang: str) -> None:
+    limit = numbers.nice_limit(float(np.abs(found.scores).max()))
+    st.markdown(f"**{t('causes.scores', lang)}**")
+    _chips(study, found.scores, limit, "scores", t("causes.scores", lang))
+    about = {"name": choice.name, "limit": f"{limit:g}", "unit": choice.unit}
+    st.caption(state.plain(t("causes.strip_caption", lang, **about)))
+    n = len(found.scores)
+    largest = np.sort(np.argsort(-np.abs(found.scores), kind="stable")[:LARGEST])
+    if n > LARGEST:
+        st.caption(t("causes.scores_largest", lang, n=LARGEST, all=n))
+    components.chart(
+        bars,
+        [state.token_at(study, int(i)) for i in largest],
+        found.scores[largest],
+        texts=[numbers.score(float(x), 3) for x in found.scores[largest]],
+        value_title=choice.unit,
+        key="largest",
+        title=t("causes.scores_largest", lang, n=len(largest), all=n),
+        data=lambda: {"position": largest, "score": found.scores[largest]},
+    )
+
+
+def _adds_up(choice: Choice, found: Attribution, method: str, named: str, lang: str) -> None:
+    """Value, baseline, their difference, the sum of the scores, and what is missed."""
+    st.markdown(f"**{t('causes.adds_up', lang)}**")
+    (value, baseline), difference = panels.agreeing(
+        lambda a, b: a - b, [found.value, found.baseline], found.difference, panels.signed
+    )
+    rows = [
+        (t("causes.row_text", lang, name=choice.name), value),
+        (t("causes.row_baseline", lang, baseline=named), baseline),
+        (t("causes.row_difference", lang), difference),
+        (t("causes.row_total", lang), panels.signed(found.total, 3)),
+    ]
+    st.html(cause_panels.sums(rows, 2, components.dark()))
+    share = abs(found.error / found.difference) if abs(found.difference) > 1e-3 else np.inf
+    if method == "gradient":
+        st.caption(t("causes.straight", lang))
+    elif np.isinf(share):
+        st.caption(t("causes.tiny_difference", lang))
+    else:
+        words = {"missed": numbers.percent(share), "n": found.n_points}
+        st.caption(t("causes.complete" if share <= 0.01 else "causes.incomplete", lang, **words))
+    st.caption(t("causes.positions_kept", lang))
+
+
+def show_contrast(study: Study, lang: str) -> None:
+    choice = inside_target.choose(study, lang, study.focus, ("difference",))
+    if choice.a == choice.b:
+        st.info(t("causes.same_tokens", lang))
+        return
+    model, ids = study.loaded.model, study.explanation.ids[: study.focus + 1]
+    target, config = choice.target, model.config
+    found = computing.computed(
+        "contrast",
+        (study.model_id, study.stamp, tuple(ids.tolist()), target),
+        lambda progress: contrast(model, ids, target.token, target.other),
+        config.n_layer * computing.passes(config, len(ids)) / 100,  # one pass: nothing to stop
+        lang,
+    )
+    dark, words = components.dark(), {"a": choice.a, "b": choice.b}
+    st.subheader(state.plain(t("causes.contrast_title", lang, **words)), anchor=False)
+    more = found.difference >= 0
+    about = {"token": state.token_at(study, study.focus), "difference": numbers.score(found.difference)}
+    ratio = panels.significant(float(np.exp(min(abs(found.difference), 50))), 2)
+    key = "contrast_about" if more else "contrast_about_less"
+    st.caption(state.plain(t(f"causes.{key}", lang, ratio=ratio, **about, **words)))
+    _map(choice, found, lang)
+    left, right = st.columns(2, gap="medium")
+    with left, components.careful(lang):
+        _largest(found, lang)
+    with right, components.careful(lang):
+        st.markdown(f"**{t('causes.adds_up', lang)}**")
+        st.html(cause_panels.sums(_parts(found, lang), 6, dark))
+    by_token = found.sources.sum((0, 1))  # (T,)
+    limit = numbers.nice_limit(float(np.abs(by_token).max()))
+    st.markdown(f"**{t('causes.sources', lang)}**")
+    _chips(study, by_token, limit, "sources", t("causes.sources", lang))
+    st.caption(state.plain(t("causes.sources_caption", lang, limit=f"{limit:g}", **words)))
+    post = config.norm == "post"
+    frozen = t("causes.frozen_post", lang, n=2 * config.n_layer) if post else t("causes.frozen_pre", lang)
+    st.markdown(f"{frozen} {t('causes.direct', lang)}")
+
+
+def _map(choice: Choice, found: Contrast, lang: str) -> None:
+    n_layer, n_head = found.heads.shape
+    values = np.column_stack([found.heads, found.mlps, found.biases.sum(1), found.norms.sum(1)])  # (L, H + 3)
+    names = [f"H{head}" for head in range(n_head)]
+    names += ["MLP", t("causes.column_biases", lang), t("causes.column_norms", lang)]
+    layers = [f"L{layer}" for layer in range(n_layer)]
+    st.markdown(f"**{t('causes.contrast_map', lang)}**")
+    components.chart(
+        heatmap,
+        values[::-1],
+        layers[::-1],
+        names,
+        hover=choice.unit,
+        digits=3,
+        key="contrast",
+        title=t("causes.contrast_map", lang),
+        data=lambda: {"layer": layers} | dict(zip(names, values.T, strict=True)),
+    )
+    st.caption(state.plain(t("causes.contrast_caption", lang, a=choice.a, b=choice.b)))
+
+
+def _largest(found: Contrast, lang: str) -> None:
+    names = {t("causes.part_token", lang): found.token, t("causes.part_position", lang): found.position}
+    names |= {f"L{i}·H{h}": float(x) for (i, h), x in np.ndenumerate(found.heads)}
+    names |= {f"L{i}·MLP": float(x) for i, x in enumerate(found.mlps)}
+    names |= {f"L{i}·{t('causes.column_biases', lang)}": float(x) for i, x in enumerate(found.biases.sum(1))}
+    names |= {f"L{i}·{t('causes.column_norms', lang)}": float(x) for i, x in enumerate(found.norms.sum(1))}
+    largest = sorted(names, key=lambda name: -abs(names[name]))[:LARGEST]
+    st.markdown(f"**{t('causes.contrast_largest', lang)}**")
+    components.chart(
+        bars,
+        largest,
+        np.array([names[name] for name in largest]),
+        texts=[numbers.score(names[name], 3) for name in largest],
+        value_title=t("causes.unit_logits", lang),
+        key="contrast_largest",
+        title=t("causes.contrast_largest", lang),
+        data=lambda: {"component": [*names], "contribution": [*names.values()]},
+    )
+
+
+def _parts(found: Contrast, lang: str) -> list[tuple[str, str]]:
+    """What adds up to the difference, and what the model says."""
+    norms = float(found.norms.sum()) + found.final
+    parts = [found.token, found.position, found.heads.sum(), found.mlps.sum(), found.biases.sum(), norms]
+    texts, total = panels.agreeing(lambda *xs: sum(xs), [float(x) for x in parts], found.total, panels.signed)
+    names = [
+        t("causes.part_token", lang),
+        t("causes.part_position", lang),
+        t("causes.part_heads", lang, n=found.heads.size),
+        t("causes.part_mlps", lang, n=len(found.mlps)),
+        t("causes.part_biases", lang),
+        t("causes.part_norms", lang),
+        t("causes.part_total", lang),
+        t("causes.part_model", lang),
+    ]
+    return list(zip(names, [*texts, total, panels.signed(found.difference, 3)], strict=True))

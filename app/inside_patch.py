@@ -1,0 +1,176 @@
+"""Inside, the tab Patch: vectors of the residual stream taken from a second text, position by layer."""
+
+import cause_panels
+import components
+import computing
+import inside_target
+import models
+import numpy as np
+import second_text
+import state
+import streamlit as st
+from inside_target import Choice
+from state import Study
+
+from gpt1viz.analysis.patching import Patched, patch, patched_probabilities
+from gpt1viz.analysis.target import Target, next_logits
+from gpt1viz.errors import GPT1VizError
+from gpt1viz.explain import Explanation
+from gpt1viz.figures import heatmap, numbers
+from gpt1viz.text import t
+from gpt1viz.trace import Edits
+from gpt1viz.views import shown_window
+
+CODE = (patch, next_logits, Target.of, Edits.stream, patched_probabilities)
+LONG = 1e12  # operations from which the reader is asked first
+SHOWN = 6  # tokens of the table
+
+
+def show(study: Study, lang: str) -> None:
+    plain, n = study.explanation, len(study.explanation.tokens)
+    st.subheader(t("causes.patch_title", lang), anchor=False)
+    st.caption(t("causes.patch_about", lang))
+    other = _second(study, second_text.box(study, lang), lang)
+    choice = inside_target.choose(study, lang, n - 1)
+    if other is None:
+        return
+    if choice.a == choice.b:
+        st.info(t("causes.same_tokens", lang))
+        return
+    if (other.ids == plain.ids).all():
+        st.info(t("causes.same_text", lang))
+        return
+    part = shown_window(n, study.focus, None)
+    found = _patched(study, other, choice, part, lang)
+    if found is None:
+        return
+    row, column = np.unravel_index(np.abs(found.effects).argmax(), found.effects.shape)
+    n_layer = study.loaded.model.config.n_layer
+    layer = state.index("patch_layer", n_layer + 1, int(row))
+    state.also_link(patch_layer=str(layer))
+    _map(study, other, choice, found, layer, lang)
+    if n > len(found.positions):
+        st.caption(t("causes.window", lang, first=part.start, last=part.stop - 1, n=n))
+    _says(study, choice, found, int(row), int(column), lang)
+    _one(study, other, choice, layer, lang)
+
+
+def _second(study: Study, second: str, lang: str) -> Explanation | None:
+    """What the model makes of the second text; None, with a sentence, if it does not fit."""
+    plain = study.explanation
+    try:
+        other = models.explained(study.model_id, study.stamp, second)
+    except GPT1VizError as error:
+        no_text = error.code == "no_tokens"
+        st.info(t("app.no_tokens_in_text", lang) if no_text else state.plain(error.message(lang)))
+        return None
+    if len(other.tokens) != len(plain.tokens):
+        fault = GPT1VizError("patch_lengths", n=len(plain.tokens), other=len(other.tokens))
+        st.info(state.plain(fault.message(lang)))
+        rows = [(t("causes.split_this", lang), plain.tokens), (t("causes.split_second", lang), other.tokens)]
+        st.html(cause_panels.split(rows, components.dark()))
+        return None
+    return other
+
+
+def _patched(study: Study, other: Explanation, choice: Choice, part: slice, lang: str) -> Patched | None:
+    model, plain = study.loaded.model, study.explanation
+    positions = range(len(plain.tokens))[part]
+    differ = np.flatnonzero(plain.ids != other.ids)
+    first = max(part.start, int(differ[0]) if model.config.causal else 0)
+    n_layer, moved = model.config.n_layer, max(0, part.stop - first)
+    operations = moved * n_layer * (n_layer + 1) / 2 * computing.passes(model.config, len(plain.tokens) - first)
+    key = (study.model_id, study.stamp, plain.text, other.text, choice.target, part.start, part.stop)
+    return computing.computed(
+        "patch",
+        key,
+        lambda progress: patch(model, plain.ids, other.ids, choice.target, positions=positions, progress=progress),
+        operations,
+        lang,
+        ask=t("causes.patch_ask", lang, n=moved * (n_layer + 1)) if operations > LONG else "",
+    )
+
+
+def place_name(layer: int, n_layer: int, lang: str) -> str:
+    """Where a vector is replaced, as people read it."""
+    return t("causes.into" if layer < n_layer else "causes.out_of", lang, layer=min(layer, n_layer - 1))
+
+
+def _map(study: Study, other: Explanation, choice: Choice, found: Patched, layer: int, lang: str) -> None:
+    n_layer = len(found.values) - 1
+    places = [place_name(at, n_layer, lang) for at in range(n_layer + 1)]
+    mine = state.entries(study.loaded.tokenizer, study.explanation.ids[found.positions])
+    theirs = state.entries(study.loaded.tokenizer, other.ids[found.positions])
+    columns = [a if a == b else f"{a}→{b}" for a, b in zip(mine, theirs, strict=True)]
+    st.markdown(f"**{t('causes.patch_map', lang)}**")
+    components.chart(
+        heatmap,
+        found.effects[::-1],
+        places[::-1],
+        columns,
+        hover=choice.unit,
+        digits=3,
+        column_title=t("causes.patch_columns", lang),
+        ring=(n_layer - layer, study.focus - int(found.positions[0])),
+        key="patch",
+        title=t("causes.patch_map", lang),
+        data=lambda: {
+            "place": np.repeat(places, len(columns)).tolist(),
+            "position": np.tile(found.positions, len(places)),
+            "token": mine * len(places),
+            "second_token": theirs * len(places),
+            "value": found.values.ravel(),
+            "effect": found.effects.ravel(),
+            "share": found.shares.ravel(),
+        },
+    )
+    st.caption(state.plain(t("causes.patch_caption", lang, name=choice.name)))
+
+
+def _says(study: Study, choice: Choice, found: Patched, row: int, column: int, lang: str) -> None:
+    """The sentence on the largest change, and the way to it."""
+    n_layer, position = len(found.values) - 1, int(found.positions[column])
+    parts = {
+        "name": choice.name,
+        "this": numbers.score(found.this),
+        "other": numbers.score(found.other),
+        "place": place_name(row, n_layer, lang),
+        "token": state.token_at(study, position),
+        "change": numbers.score(float(found.effects[row, column])),
+    }
+    share = float(found.shares[row, column])
+    if parts["this"] == parts["other"]:
+        st.markdown(state.plain(t("causes.patch_says_equal", lang, **parts)))
+    else:
+        st.markdown(state.plain(t("causes.patch_says", lang, share=f"{share:.0%}", **parts)))
+    st.button(t("causes.patch_go", lang), on_click=_go, args=(row, position))
+
+
+def _go(layer: int, position: int) -> None:
+    st.session_state.update(patch_layer=layer, pos=position)
+
+
+def _one(study: Study, other: Explanation, choice: Choice, layer: int, lang: str) -> None:
+    """The next token's probabilities with the vector at the focus replaced."""
+    n_layer = study.loaded.model.config.n_layer
+    st.selectbox(
+        t("causes.patch_layer", lang),
+        range(n_layer + 1),
+        format_func=lambda at: place_name(at, n_layer, lang),
+        key="patch_layer",
+        persist_state="session",
+        width=184,
+    )
+    place = {"place": place_name(layer, n_layer, lang), "token": state.token_at(study, study.focus)}
+    st.markdown(f"**{state.plain(t('causes.patch_one', lang, **place))}**")
+    rows = _probabilities(study.model_id, study.stamp, study.explanation.text, other.text, layer, study.focus)
+    chosen = [id for id in (choice.target.token, choice.target.other) if id is not None]
+    tops = [int(id) for row in rows for id in np.argsort(-row, kind="stable")[:3]]
+    ids = list(dict.fromkeys([*chosen, *tops]))[:SHOWN]
+    st.html(cause_panels.three(state.entries(study.loaded.tokenizer, ids), rows[:, ids], lang, components.dark()))
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _probabilities(model_id: str, stamp: float, text: str, second: str, layer: int, position: int) -> np.ndarray:
+    ids, other_ids = (models.explained(model_id, stamp, one).ids for one in (text, second))
+    return patched_probabilities(models.load(model_id, stamp).model, ids, other_ids, layer, position)
