@@ -10,8 +10,8 @@ import streamlit as st
 from state import Study
 
 from gpt1viz.analysis.ablation import HeadEffects, head_effects, heads_off, next_probabilities
-from gpt1viz.figures import bars, heatmap, numbers
-from gpt1viz.figures.inside import before_after
+from gpt1viz.figures import bars, numbers
+from gpt1viz.figures.inside import before_after, head_map
 from gpt1viz.text import t
 from gpt1viz.trace import Edits
 
@@ -31,7 +31,7 @@ def show(study: Study, lang: str) -> None:
     with left, components.careful(lang):
         _effect(study, lang, off)
     with right, components.careful(lang):
-        _ranking(study, lang, layer, head)
+        _ranking(study, lang, layer, head, left)
 
 
 def _switches(config, lang: str, layer: int, head: int) -> None:
@@ -101,8 +101,9 @@ def _effects(study: Study, lang: str) -> HeadEffects | None:
     )
 
 
-def _ranking(study: Study, lang: str, layer: int, head: int) -> None:
-    """All heads, by what the next token loses or gains without each."""
+def _ranking(study: Study, lang: str, layer: int, head: int, left) -> None:
+    """All heads, by what the next token loses or gains without each; the map of all goes to the left column."""
+    config = study.loaded.model.config
     st.subheader(t("inside.rank_title", lang), anchor=False)
     found = _effects(study, lang)
     if found is None:
@@ -136,17 +137,20 @@ def _ranking(study: Study, lang: str, layer: int, head: int) -> None:
         title=t("inside.rank_title", lang),
         data=lambda: _columns(found),
     )
-    components.chart(
-        heatmap,
-        effects,
-        [f"L{layer}" for layer in range(len(effects))],
-        [f"H{head}" for head in range(effects.shape[1])],
-        hover=t(f"inside.hover_{measure}", lang),
-        ring=(layer, head),
-        key="effects",
-        title=t("inside.rank_map", lang),
-        data=lambda: _columns(found),
-    )
+    with left:
+        st.markdown(f"**{t('inside.rank_map', lang)}**")
+        components.chart(
+            head_map,
+            effects,
+            kind="signed" if measure == "change" else "amount",
+            hover=t(f"inside.hover_{measure}", lang),
+            ring=(layer, head),
+            key="effects",
+            title=t("inside.rank_map", lang),
+            data=lambda: _columns(found),
+            on_pick=lambda n: st.session_state.update(layer=n // config.n_head, head=n % config.n_head),
+        )
+        st.caption(t(f"inside.map_caption_{measure}", lang))
 
 
 def _columns(found: HeadEffects) -> dict:

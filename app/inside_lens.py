@@ -20,6 +20,8 @@ from gpt1viz.text import t
 from gpt1viz.views import shown_window
 
 CODE = (lens, decode)
+NARROW = 9  # positions that have room for their tokens on a narrow page
+STYLE = "<style>@media (max-width: 1150px) { .st-key-drawing_lens .annotation { display: none } }</style>"
 COLOURS = ("probability", "final", "entropy")
 
 
@@ -31,7 +33,7 @@ def show(study: Study, lang: str) -> None:
     st.subheader(t("inside.lens_title", lang), anchor=False)
     state.asked("lens_by", "probability", state.one_of(COLOURS))
     by = st.segmented_control(
-        t("app.colour_by", lang),
+        t("inside.cells_by", lang),
         COLOURS,
         format_func=lambda name: t(f"inside.by_{name}", lang),
         key="lens_by",
@@ -46,6 +48,8 @@ def show(study: Study, lang: str) -> None:
     words = _words(study, found)
     values = {"probability": found.probability[:, :, 0], "final": found.of_final, "entropy": found.entropy}[by]
     hover = _hover(study, found, names, words, lang)
+    if len(tokens) > NARROW:
+        st.html(STYLE)
     components.chart(
         lens_map,
         tokens,
@@ -72,7 +76,7 @@ def show(study: Study, lang: str) -> None:
 def stage_name(stage: tuple[int, str], lang: str) -> str:
     """A place in the model as people read it."""
     layer, part = stage
-    return t("inside.at_embedding", lang) if layer < 0 else f"L{layer} {t(f'inside.at_{part}', lang)}"
+    return t("inside.at_embedding", lang) if layer < 0 else f"L{layer}·{t(f'inside.at_{part}', lang)}"
 
 
 def _lens(study: Study, lang: str, part: slice, off: tuple[tuple[int, int], ...]) -> Lens | None:

@@ -1,6 +1,7 @@
 """Inside, the tab Patterns: where every head puts its weight over this text, and which heads show which pattern."""
 
 import components
+import inside_edits
 import numpy as np
 import panels
 import saving
@@ -9,7 +10,9 @@ import streamlit as st
 from state import Study
 
 from gpt1viz.analysis.patterns import AT_LEAST, PATTERNS, chance, pattern_keys, pattern_scores, showing
+from gpt1viz.config import GPT1Config
 from gpt1viz.figures import heatmap, numbers
+from gpt1viz.figures.inside import head_map
 from gpt1viz.text import t
 from gpt1viz.views import shown_window
 
@@ -22,25 +25,29 @@ def show(study: Study, lang: str) -> None:
     even = chance(plain.ids, causal=plain.causal)
     state.asked("pattern", "previous", state.one_of(PATTERNS))
     st.subheader(t("inside.patterns_title", lang), anchor=False)
-    pattern = st.segmented_control(
-        t("inside.pattern", lang),
-        PATTERNS,
-        format_func=lambda name: t(f"inside.pattern_{name}", lang),
-        key="pattern",
-        required=True,
-        persist_state="session",
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        pattern = st.segmented_control(
+            t("inside.pattern", lang),
+            PATTERNS,
+            format_func=lambda name: t(f"inside.pattern_{name}", lang),
+            key="pattern",
+            required=True,
+            persist_state="session",
+            on_change=lambda: st.session_state.update(pick=None),
+        )
+        full = 2 * len(plain.tokens) > study.loaded.model.config.n_ctx
+        st.button(t("inside.repeat", lang), on_click=_repeat, disabled=full)
     state.also_link(pattern=None if pattern == "previous" else pattern)
     st.markdown(t(f"inside.means_{pattern}", lang))
     if np.isnan(scores[pattern]).all():
         st.info(t(f"inside.none_{pattern}", lang))
-        st.button(t("inside.repeat", lang), on_click=_repeat, disabled=2 * len(plain.text) >= state.MOST_CHARACTERS)
         return
-    left, right = st.columns([1, 1], gap="medium")
+    place = _picked(scores[pattern], study.loaded.model.config)
+    left, right = st.columns([2, 3], gap="medium")
     with left, components.careful(lang):
-        _scores(scores[pattern], even[pattern], pattern, lang)
+        _scores(scores[pattern], even[pattern], pattern, place, lang)
     with right, components.careful(lang):
-        _strongest(study, scores[pattern], pattern, lang)
+        _matrix(study, place, float(scores[pattern][place]), lang)
     with components.careful(lang):
         _list(showing(scores, even), even, lang)
 
@@ -50,23 +57,21 @@ def _repeat() -> None:
     st.session_state.text = f"{st.session_state.studied[1]} {st.session_state.studied[1]}"
 
 
-def _scores(scores: np.ndarray, even: float, pattern: str, lang: str) -> None:
-    """Every head's share of weight on the keys that fit."""
-    layers, heads = ([f"{kind}{i}" for i in range(n)] for kind, n in zip("LH", scores.shape, strict=True))
-    best = np.unravel_index(np.argmax(scores), scores.shape)
+def _scores(scores: np.ndarray, even: float, pattern: str, place: tuple[int, int], lang: str) -> None:
+    """Every head's share of weight on the keys that fit; a click picks a head."""
     title = t("inside.scores_title", lang, pattern=t(f"inside.pattern_{pattern}", lang))
+    st.markdown(f"**{title}**")
+    n_head = scores.shape[1]
     components.chart(
-        heatmap,
+        head_map,
         scores,
-        layers,
-        heads,
         kind="probability",
         hover=t("inside.share", lang),
-        texts=[[numbers.weight(float(score)) for score in row] for row in scores],
-        ring=(int(best[0]), int(best[1])),
+        ring=place,
         title=title,
         key="pattern_scores",
         data=lambda: _columns(scores),
+        on_pick=lambda n: st.session_state.update(pick=inside_edits.name_of(n // n_head, n % n_head)),
     )
     st.caption(t("inside.scores_caption", lang, chance=numbers.weight(even)))
 
@@ -76,13 +81,25 @@ def _columns(scores: np.ndarray) -> saving.Columns:
     return {"layer": layer, "head": head, "score": scores.ravel()}
 
 
-def _strongest(study: Study, scores: np.ndarray, pattern: str, lang: str) -> None:
-    """The attention matrix of the head that shows the pattern most."""
-    plain = study.explanation
+def _picked(scores: np.ndarray, config: GPT1Config) -> tuple[int, int]:
+    """The head that was clicked, or that the link names; without one the highest score."""
     layer, head = (int(i) for i in np.unravel_index(np.argmax(scores), scores.shape))
+    strongest = inside_edits.name_of(layer, head)
+    every = [inside_edits.name_of(i, k) for i, k in np.ndindex(*scores.shape)]
+    picked = state.asked("pick", None, state.one_of(every)) or strongest
+    if picked not in every:  # of another model
+        picked = strongest
+    state.also_link(pick=None if picked == strongest else picked)
+    return divmod(every.index(picked), config.n_head)
+
+
+def _matrix(study: Study, place: tuple[int, int], score: float, lang: str) -> None:
+    """The attention matrix of one head."""
+    plain, (layer, head) = study.explanation, place
     part = shown_window(len(plain.tokens), study.focus, None)
     weights = plain.weights[layer, head][part, part]
-    title = t("inside.strongest_title", lang, layer=layer, head=head)
+    title = t("inside.matrix_title", lang, layer=layer, head=head)
+    st.markdown(f"**{title}**")
     components.chart(
         heatmap,
         weights,
@@ -93,10 +110,10 @@ def _strongest(study: Study, scores: np.ndarray, pattern: str, lang: str) -> Non
         digits=4,
         cell=max(3, min(28, 420 // len(weights))),
         title=title,
-        key="strongest",
+        key="pattern_matrix",
         data=lambda: _cells(study, weights, part),
     )
-    st.caption(t("inside.strongest_caption", lang, score=numbers.weight(float(scores[layer, head]))))
+    st.caption(t("inside.matrix_caption", lang, score=numbers.weight(score)))
 
 
 def _cells(study: Study, weights: np.ndarray, part: slice) -> saving.Columns:

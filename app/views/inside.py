@@ -15,11 +15,11 @@ from gpt1viz.text import t
 # What shows a tab, the functions whose code it prints, and what names its "Look for".
 TABS = {
     "lens": (inside_lens.show, inside_lens.CODE, "inside"),
-    "heads": (inside_heads.show, inside_heads.CODE, "inside"),
+    "heads": (inside_heads.show, inside_heads.CODE, "inside_heads"),
     "patch": (inside_patch.show, inside_patch.CODE, "causes_patch"),
     "attribution": (inside_attribution.show, inside_attribution.CODE, "causes_attribution"),
     "contrast": (inside_attribution.show_contrast, inside_attribution.CONTRAST_CODE, "causes_contrast"),
-    "patterns": (inside_patterns.show, inside_patterns.CODE, "inside"),
+    "patterns": (inside_patterns.show, inside_patterns.CODE, "inside_patterns"),
 }
 
 lang = st.session_state.lang

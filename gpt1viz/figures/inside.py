@@ -1,4 +1,4 @@
-"""Drawings of what is inside: the lens over layers and positions, probabilities before and after an edit."""
+"""Drawings of what is inside: the lens over layers and positions, a number for every head, before and after."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,12 @@ from gpt1viz import palette
 from gpt1viz.text import t
 
 from . import theme
-from .numbers import nice_limit, percent
+from .numbers import percent, score, weight
 from .plain import heatmap
 
 PRINTED = 16  # positions up to which a cell has room for its token
 LETTERS = 6  # printed of a token
+PRINTED_HEADS = 6  # heads up to which a cell has room for its number
 
 
 def lens_map(
@@ -48,6 +49,7 @@ def lens_map(
     if np.shape(best) != shape or np.shape(hover) != shape:
         raise ValueError(f"best {np.shape(best)}, hover {np.shape(hover)} for {shape} cells")
     up = slice(None, None, -1)
+    printed = [[_short(name) for name in theme.labels(row)] for row in best][up]
     fig = heatmap(
         np.asarray(values)[up],
         list(stages)[up],
@@ -55,19 +57,61 @@ def lens_map(
         kind=kind,
         limit=limit,
         column_title=column_title,
+        texts=printed if len(tokens) <= PRINTED else None,
         cell=24,
         lang=lang,
         dark=dark,
     )
     says = [["<br>".join(theme.markup(line, 80) for line in cell.split("\n")) for cell in row] for row in hover]
     fig.update_traces(customdata=says[up], hovertemplate="%{customdata}<extra></extra>")
-    if len(tokens) <= PRINTED:
-        texts = [[theme.markup(name, LETTERS) for name in theme.labels(row)] for row in best]
-        fig.update_traces(text=texts[up], texttemplate="%{text}", textfont={"family": palette.MONO, "size": 12})
     if focus is not None:
         edges = {"x0": focus - 0.5, "x1": focus + 0.5, "y0": -0.5, "y1": len(stages) - 0.5}
         fig.add_shape(type="rect", layer="above", line={"color": palette.INK[dark], "width": 2}, **edges)
     return fig
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
+
+
+def head_map(
+    values: np.ndarray,
+    *,
+    kind: str = "signed",
+    hover: str = "",
+    ring: tuple[int, int] | None = None,
+    title: str | None = None,
+    lang: str = "en",
+    dark: bool = False,
+) -> go.Figure:
+    """A number for every head: a row a layer, a column a head. Clicks fall on the points of the second trace.
+
+    Args:
+        values: (L, H).
+        kind, title: as in `heatmap`.
+        hover: what a value is called.
+        ring: (layer, head) to ring.
+    """
+    layer, head = (x.ravel() for x in np.indices(np.shape(values)))
+    rows, columns = ([f"{kind}{i}" for i in range(n)] for kind, n in zip("LH", np.shape(values), strict=True))
+    show = weight if kind == "probability" else score
+    printed = [[show(float(value)) for value in line] for line in values]
+    few = len(columns) <= PRINTED_HEADS
+    look = {"kind": kind, "ring": ring, "title": title, "lang": lang, "dark": dark}
+    fig = heatmap(values, rows, columns, texts=printed if few else None, **look)
+    fig.update_traces(showscale=not few)
+    clear = {"marker": {"opacity": 0}}
+    fig.add_scatter(
+        x=head,
+        y=layer,
+        mode="markers",
+        marker={"size": 26, "symbol": "square", "opacity": 0},
+        selected=clear,
+        unselected=clear,
+        customdata=[f"L{i}·H{k}<br>{hover} {show(float(values[i, k]), 4)}" for i, k in zip(layer, head, strict=True)],
+        hovertemplate="%{customdata}<extra></extra>",
+    )
+    return fig.update_xaxes(tickangle=0)
 
 
 def before_after(
@@ -112,8 +156,8 @@ def before_after(
     for place, (text, end) in enumerate(zip(texts, np.maximum(p, q), strict=True)):
         font = {"family": palette.MONO, "size": 12}
         fig.add_annotation(x=end, y=place, text=text, showarrow=False, xanchor="left", xshift=6, font=font)
-    limit = nice_limit(float(max(p.max(initial=0), q.max(initial=0))))
-    fig.update_xaxes(range=[0, limit * 1.35], tickformat=".3~%", nticks=6)
+    most = float(max(p.max(initial=0), q.max(initial=0)))
+    fig.update_xaxes(range=[0, 1.45 * most or 1], tickformat=".3~%", nticks=6)
     fig.update_yaxes(theme.token_axis(tokens, len(names)) | {"range": [len(names) - 0.5, -0.5]})
     fig = theme.dress(fig, height=84 + 30 * len(names), dark=dark, top=44)
     fig.update_annotations(font={"family": palette.MONO, "size": 12, "color": ink})
