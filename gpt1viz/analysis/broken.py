@@ -46,10 +46,12 @@ def measure(model: GPT1, ids: Sequence[int] | np.ndarray, n_windows: int = 256, 
         seed: of the orders.
     """
     rows = windows(ids, model.config.n_ctx, n_windows)
+    own = token_losses(model, rows)  # (N, T)
+    masked = own if model.config.causal else token_losses(model, rows, Edits(causal=True))
     return Measured(
-        own=token_losses(model, rows).mean(1),
-        left_to_right=token_losses(model, rows, Edits(causal=True)).mean(1),
-        end=end_losses(model, rows),
+        own=own.mean(1),
+        left_to_right=masked.mean(1),
+        end=own[:, -1],
         shuffled=end_losses(model, shuffled(rows, seed)),
         spread=spread(model, rows[:AT_A_TIME, :-1]),
     )

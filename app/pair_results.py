@@ -1,0 +1,151 @@
+"""What two finished runs of Break it are compared by: losses, early gradients, attention; as numbers and a table."""
+
+from collections.abc import Sequence
+from html import escape
+from typing import NamedTuple
+
+import jobs
+import live
+import models
+import numpy as np
+import streamlit as st
+
+from gpt1viz import palette
+from gpt1viz.analysis.broken import Measured, measure
+from gpt1viz.figures.curves import Line
+from gpt1viz.figures.numbers import score
+from gpt1viz.text import t
+from gpt1viz.training.prepare import encode
+
+EARLY, LATE = 10, 20  # the first tenth of a run, the last twentieth
+LIVE_POINTS = 200
+
+
+class Side(NamedTuple):
+    """One of the two.
+
+    Attributes:
+        measured: on held-out text.
+        bits: bits a character that one nat a token makes, by the held-out text.
+        train: mean loss of the last updates.
+        early: updates that count as early.
+        norm: largest norm of an early gradient.
+        after: loss when these are over.
+        seconds: that training took.
+    """
+
+    measured: Measured
+    bits: float
+    train: float
+    early: int
+    norm: float
+    after: float
+    seconds: float
+
+
+@st.cache_data(max_entries=32, show_spinner=False)
+def side(name: str, stamp: float) -> Side:
+    """What a run comes to."""
+    run = jobs.find(name)
+    loaded = models.load(models.run_id(name), stamp)
+    held_out = [str(path) for path in sorted((run.path / jobs.TEXT).glob("validate-*"))]
+    corpus = encode(held_out, loaded.tokenizer)
+    train = live.line(run).train
+    loss, early = train["loss"], n_early(live.line(run))
+    return Side(
+        measured=measure(loaded.model, corpus.ids),
+        bits=len(corpus.ids) / corpus.n_characters / float(np.log(2)),
+        train=float(loss[-max(1, len(loss) // LATE) :].mean()),
+        early=early,
+        norm=float(train["grad_norm"][:early].max()),
+        after=float(loss[early - 1 : early + max(1, early // 4)].mean()),
+        seconds=float(train["time"][-1]),
+    )
+
+
+def n_early(line: Line) -> int:
+    return max(1, len(line.train["step"]) // EARLY)
+
+
+def beginning(line: Line) -> Line:
+    """The first tenth of the curves."""
+    n = n_early(line)
+    return Line(line.name, {name: values[:n] for name, values in line.train.items()})
+
+
+def order(side: Side) -> np.ndarray:
+    """What shuffling the earlier tokens costs, a window each."""
+    return side.measured.shuffled - side.measured.end
+
+
+def in_words(intact: Side, broken: Side) -> dict[str, str]:
+    """The numbers that the sentences may name: a_ of the intact model, b_ of the broken one, d_ their difference."""
+    found = {}
+    for name, read in NUMBERS.items():
+        a, b = read(intact), read(broken)
+        found |= {f"a_{name}": f"{a:.3f}", f"b_{name}": f"{b:.3f}", f"d_{name}": score(b - a, 3)}
+    return found | {"early": str(intact.early)}
+
+
+NUMBERS = {
+    "train": lambda side: side.train,
+    "own": lambda side: side.measured.own.mean(),
+    "used": lambda side: side.measured.left_to_right.mean(),
+    "end": lambda side: side.measured.end.mean(),
+    "order": lambda side: order(side).mean(),
+    "spread": lambda side: side.measured.spread.mean(),
+    "norm": lambda side: side.norm,
+    "after": lambda side: side.after,
+}
+# What of a window's numbers gives a row its margin: the two read the same windows.
+BY_WINDOW = {
+    "own": lambda side: side.measured.own,
+    "used": lambda side: side.measured.left_to_right,
+    "end": lambda side: side.measured.end,
+    "order": order,
+}
+
+
+def table(names: Sequence[str], sides: Sequence[Side], lang: str) -> str:
+    """Every number of both, and the difference. For `panels.page`."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in (*names, t("breakit.difference", lang)))
+    body = ""
+    for name, read in NUMBERS.items():
+        body += _row(t(f"breakit.row_{name}", lang), [read(side) for side in sides], _margin(name, sides))
+        if name == "used":
+            bits = [read(side) * side.bits for side in sides]
+            body += _row(t("breakit.row_bits", lang), bits, "")
+    times = "".join(f"<td>{escape(live.duration(side.seconds, lang))}</td>" for side in sides)
+    body += f"<tr><th class='t'>{escape(t('breakit.row_time', lang))}</th>{times}<td></td></tr>"
+    return f"<table class='pair'><tr><th class='t'></th>{head}</tr>{body}</table>"
+
+
+def _row(label: str, values: Sequence[float], margin: str) -> str:
+    cells = "".join(f"<td>{value:.3f}</td>" for value in values)
+    difference = score(values[1] - values[0], 3)
+    return f"<tr><th class='t'>{escape(label)}</th>{cells}<td>{difference}{margin}</td></tr>"
+
+
+def _margin(name: str, sides: Sequence[Side]) -> str:
+    """Twice the standard error of the mean difference over the windows."""
+    if name not in BY_WINDOW:
+        return ""
+    differences = BY_WINDOW[name](sides[1]) - BY_WINDOW[name](sides[0])
+    if len(differences) < 2 or not differences.any():
+        return ""
+    return f" ± {2 * differences.std(ddof=1) / np.sqrt(len(differences)):.3f}"
+
+
+def live_curves(lines: dict[str, dict[str, np.ndarray]], steps: int, lang: str, dark: bool) -> None:
+    """Losses so far, by Streamlit's own chart: plotly's is mounted anew every second."""
+    together = max(1, -(-steps // LIVE_POINTS))
+    places = np.arange(together, steps + 1, together)
+    axis = t("figures.curve_over_step", lang)
+    columns = {axis: places}
+    for name, train in lines.items():
+        whole = len(train["loss"]) // together
+        means = train["loss"][: whole * together].reshape(whole, together).mean(1)
+        columns[name] = np.append(means, np.full(len(places) - whole, np.nan))
+    colours = [palette.ATTENTION[dark], palette.KEY[dark]][: len(lines)]
+    label = t("figures.curve_loss", lang)
+    st.line_chart(columns, x=axis, y=[*lines], color=colours, height=260, x_label=axis, y_label=label)

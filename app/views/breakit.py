@@ -1,0 +1,242 @@
+"""Break it: one part is taken out or replaced, a tiny model is trained anew, and the two are compared."""
+
+import components
+import jobs
+import live
+import models
+import numpy as np
+import pair_results as results
+import pairs
+import panels
+import state
+import streamlit as st
+
+from gpt1viz.analysis import broken
+from gpt1viz.figures import curves, head_stages, next_tokens
+from gpt1viz.model import MLP, Block, attend, causal_mask, sinusoids
+from gpt1viz.text import t
+from gpt1viz.training import breakit, schedules
+
+lang = st.session_state.lang
+BROKEN = [name for name, variant in breakit.VARIANTS.items() if variant.twin]
+MARKS = {"done": "●", "running": "◐", "preparing": "◐", "waiting": "◔", "stopped": "◐", "failed": "◐", "missing": "○"}
+CODE = {
+    "no-mask": (causal_mask, broken.token_losses),
+    "no-scaling": (attend, broken.spread),
+    "no-positions": (broken.shuffled, broken.end_losses),
+    "no-warmup": (schedules.pretraining, schedules.warmup_share),
+    "no-warmup-paper-rate": (schedules.pretraining, schedules.warmup_share),
+    "relu": (MLP,),
+    "pre-ln": (Block,),
+    "sinusoids": (sinusoids,),
+}
+TOP = 5
+
+
+def name_of(variant: str) -> str:
+    return t(f"breakit.{variant.replace('-', '_')}", lang)
+
+
+def words(variant: str, part: str, **numbers) -> str:
+    return t(f"breakit.{variant.replace('-', '_')}_{part}", lang, **numbers)
+
+
+def choose() -> str:
+    """One of the broken models: a full mark where it has been trained, a hollow one where it has not."""
+    state.asked("broken", BROKEN[0], state.one_of(BROKEN))
+    states = {variant: pairs.state(variant) for variant in BROKEN}
+    chosen = st.segmented_control(
+        t("breakit.choose", lang),
+        BROKEN,
+        format_func=lambda variant: f"{MARKS[states[variant]]} {name_of(variant)}",
+        required=True,
+        wrap=True,
+        key="broken",
+        persist_state="session",
+    )
+    st.caption(t("breakit.marks", lang))
+    state.also_link(broken=chosen)
+    return chosen
+
+
+# ---- training
+
+
+def training(pair: tuple[str, str]) -> None:
+    """What is missing of the pair and the buttons for it; while one trains, how far it is."""
+    states = {variant: pairs.state(variant) for variant in pair}
+    buttons(pair, states)
+    for variant in pair:
+        if fault := pairs.fault(variant, lang):
+            st.error(t("train.failed_before", lang, name=state.plain(name_of(variant)), fault=state.plain(fault)))
+    going = any(states[variant] in ("running", "preparing", "waiting") for variant in pair)
+    if going:
+        st.caption(t("breakit.going", lang))
+    st.fragment(progress, run_every=1 if going else None)(pair, states)
+
+
+def buttons(pair: tuple[str, str], states: dict[str, str]) -> None:
+    locked = jobs.read_only()
+    if locked:
+        st.info(t("errors.app_read_only", lang))
+    idle = [variant for variant in pair if states[variant] in ("missing", "stopped", "failed")]
+    others = [v for v in breakit.VARIANTS if v not in pair and pairs.state(v) in ("missing", "stopped", "failed")]
+    with st.container(horizontal=True, gap="small"):
+        if any(states[variant] in ("running", "preparing", "waiting") for variant in pair):
+            label = t("breakit.stop", lang)
+            st.button(label, key="stop", type="primary", on_click=act, args=(pairs.queue().stop, pair), disabled=locked)
+        elif idle:
+            again = all(states[variant] in ("stopped", "failed") for variant in idle)
+            what = "resume" if again else "train_two" if len(idle) == 2 else "train_one"
+            label = t(f"breakit.{what}", lang, time=about(len(idle)), name=name_of(idle[0]))
+            arguments = (pairs.queue().ask, idle, lang)
+            st.button(label, key="train", type="primary", on_click=act, args=arguments, disabled=locked)
+        if idle and others:
+            everything = [v for v in breakit.VARIANTS if v in idle or v in others]
+            label = t("breakit.train_all", lang, n=len(everything), time=about(len(everything)))
+            st.button(label, key="train_all", on_click=act, args=(pairs.queue().ask, everything, lang), disabled=locked)
+
+
+def about(n: int) -> str:
+    return live.duration(n * pairs.seconds(), lang)
+
+
+def act(call, *arguments) -> None:
+    live.acts(call, *arguments)
+
+
+def progress(pair: tuple[str, str], seen: dict[str, str]) -> None:
+    """A bar for each of the two and the curves so far; asks for the whole page when a state changes."""
+    if {variant: pairs.state(variant) for variant in pair} != seen:
+        st.rerun()
+    drawn = {}
+    for variant in pair:
+        run = pairs.run_of(variant)
+        done = run.progress if run else 0.0
+        st.progress(done, t(f"breakit.is_{seen[variant]}", lang, name=name_of(variant), done=f"{done:.0%}"))
+        if run and (found := live.line(run)).train:
+            drawn[name_of(variant)] = found.train
+    if "waiting" in seen.values() and (busy := [name for name in jobs.going_on() if jobs.is_name(name)]):
+        most, names = jobs.max_runs(), state.plain(", ".join(busy))
+        st.caption(t("breakit.waits", lang, most=most, names=names))
+    if drawn:
+        results.live_curves(drawn, pairs.steps(), lang, components.dark())
+
+
+# ---- the two side by side
+
+
+def compared(pair: tuple[str, str]) -> None:
+    names = [name_of(variant) for variant in pair]
+    runs = [pairs.run_of(variant) for variant in pair]
+    with components.careful(lang):
+        sides = [results.side(run.name, models.stamp(models.run_id(run.name))) for run in runs]
+        if runs[0].settings["text"]["digest"] != runs[1].settings["text"]["digest"]:
+            st.warning(t("breakit.other_vocabulary", lang))
+        st.subheader(t("breakit.measured", lang), anchor=False)
+        st.markdown(words(pair[1], "measured", **results.in_words(*sides)))
+        st.html(panels.page(results.table(names, sides, lang), components.dark()))
+        st.caption(t("breakit.table_caption", lang, n=len(sides[0].measured.own), early=sides[0].early))
+        st.caption(t("breakit.one_seed", lang, seed=runs[0].settings["seed"]))
+    with components.careful(lang):
+        draw_curves(names, runs)
+    with components.careful(lang):
+        st.subheader(t("breakit.writes", lang), anchor=False)
+        for column, name, run in zip(st.columns(2, gap="medium"), names, runs, strict=True):
+            with column:
+                st.caption(name)
+                live.sample(run, lang)
+        st.caption(t("breakit.writes_caption", lang))
+    with components.careful(lang):
+        looks(names, runs)
+
+
+def draw_curves(names: list[str], runs: list) -> None:
+    lines = [live.line(run)._replace(name=name) for name, run in zip(names, runs, strict=True)]
+    st.subheader(t("train.curves", lang), anchor=False)
+    title, data = t("train.curves", lang), live.as_data(lines)
+    components.chart(curves, lines, ("loss",), key="losses", title=title, data=data)
+    early = [results.beginning(line) for line in lines]
+    title, data = t("breakit.early", lang), live.as_data(early)
+    components.chart(curves, early, ("grad_norm", "lr"), key="early", title=title, data=data)
+    st.caption(t("breakit.curves_caption", lang, n=results.n_early(lines[0])))
+
+
+def looks(names: list[str], runs: list) -> None:
+    """A head of each on the shared text, and what each expects behind the focus."""
+    st.subheader(t("app.attention", lang), anchor=False)
+    text = state.text_box(lang)
+    if not text.strip():
+        st.info(t("app.empty", lang))
+        return
+    ids = [models.run_id(run.name) for run in runs]
+    try:
+        found = [models.explained(model_id, models.stamp(model_id), text) for model_id in ids]
+    except state.GPT1VizError as error:
+        st.info(state.plain(error.message(lang)) if error.code != "no_tokens" else t("app.no_tokens_in_text", lang))
+        return
+    n = len(found[1].tokens)
+    if n < found[1].n_typed:
+        st.caption(t("app.cut", lang, n=n, m=found[1].n_typed))
+    n_layer, n_head = found[1].weights.shape[:2]
+    for name, most in (("layer", n_layer - 1), ("head", n_head - 1), ("pos", n - 1)):
+        last = n - 1 if name == "pos" else 0
+        state.asked(name, last, state.between(0, most))
+        st.session_state[name] = min(st.session_state[name], most)
+    with st.container(horizontal=True, gap="small"):
+        layer = state.index_box("layer", t("app.layer", lang), n_layer)
+        head = state.index_box("head", t("app.head", lang), n_head)
+        focus = state.index_box("pos", t("app.position", lang), n)
+    components.token_strip(found[1], lang, "surprisal", focus)
+    st.caption(t("breakit.strip_caption", lang, name=names[1]))
+    for place, (column, name, one) in enumerate(zip(st.columns(2, gap="medium"), names, found, strict=True)):
+        with column:
+            st.caption(name)
+            products, mask = one.products(layer, head), one.trace.get("mask")
+            weights = one.weights[layer, head]
+            data = matrix_columns(one.tokens, weights)
+            title = f"{t('app.attention', lang)}: {name}"
+            components.chart(
+                head_stages,
+                products,
+                one.scale,
+                weights,
+                one.tokens,
+                layer=layer,
+                head=head,
+                mask=mask,
+                stage="weights",
+                cell=(focus, int(weights[focus].argmax())),
+                key=f"head_{place}",
+                title=title,
+                data=lambda data=data: data,
+            )
+            tokenizer = models.load(ids[place], models.stamp(ids[place])).tokenizer
+            tokens, p = state.entries(tokenizer, one.next_ids[focus][:TOP]), one.next_probability[focus][:TOP]
+            columns = {"token": tokens, "probability": p}
+            title = f"{t('breakit.next', lang)}: {name}"
+            components.chart(next_tokens, tokens, p, key=f"next_{place}", title=title, data=lambda c=columns: c)
+    st.caption(t("breakit.looks_caption", lang, n=focus))
+
+
+def matrix_columns(tokens: list, weights: np.ndarray) -> dict:
+    query, key = np.indices(weights.shape)
+    shown = np.array([piece.text for piece in tokens], dtype=object)
+    columns = {"query": query, "key": key, "query_token": shown[query], "key_token": shown[key], "weight": weights}
+    return {name: values.ravel() for name, values in columns.items()}
+
+
+live.refusal(lang)
+st.caption(
+    t("breakit.about", lang, n=f"{breakit.recipe('gpt1')[0].n_params:,}", steps=f"{pairs.steps():,}", time=about(1))
+)
+chosen = choose()
+pair = (breakit.VARIANTS[chosen].twin, chosen)
+st.markdown(words(chosen, "what"))
+st.markdown(words(chosen, "expect"))
+if all(pairs.state(variant) == "done" for variant in pair):
+    compared(pair)
+else:
+    training(pair)
+components.look_for("breakit", lang)
+components.show_code(lang, *CODE[chosen], breakit.plan)
