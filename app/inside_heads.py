@@ -5,6 +5,7 @@ import computing
 import inside_edits
 import models
 import numpy as np
+import side_by_side
 import state
 import streamlit as st
 from state import Study
@@ -27,7 +28,7 @@ def show(study: Study, lang: str) -> None:
     head = state.index("head", config.n_head, 0)
     _switches(config, lang, layer, head)
     off = inside_edits.heads(st.session_state.edits, config)
-    left, right = st.columns([1, 1], gap="medium")
+    left, right = side_by_side.two("inside_heads")
     with left, components.careful(lang):
         _effect(study, lang, off)
     with right, components.careful(lang):

@@ -5,6 +5,7 @@ import inside_edits
 import numpy as np
 import panels
 import saving
+import side_by_side
 import state
 import streamlit as st
 from state import Study
@@ -43,7 +44,7 @@ def show(study: Study, lang: str) -> None:
         st.info(t(f"inside.none_{pattern}", lang))
         return
     place = _picked(scores[pattern], study.loaded.model.config)
-    left, right = st.columns([2, 3], gap="medium")
+    left, right = side_by_side.two("inside_patterns")
     with left, components.careful(lang):
         _scores(scores[pattern], even[pattern], pattern, place, lang)
     with right, components.careful(lang):

@@ -27,7 +27,8 @@ pages = {
     for names in GROUPS.values()
     for name in names
 }
-page = st.navigation({t(f"app.nav_{group}", lang): [pages[n] for n in names] for group, names in GROUPS.items()})
+groups = {t(f"app.nav_{group}", lang): [pages[n] for n in names] for group, names in GROUPS.items()}
+page = st.navigation(groups, expanded=True)  # else Streamlit hides some behind words of its own, in English
 state.choose_model()
 name = next(name for name in pages if pages[name] == page)
 state.carry(name)

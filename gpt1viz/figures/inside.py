@@ -74,6 +74,10 @@ def _short(text: str) -> str:
     return text if len(text) <= LETTERS else text[: LETTERS - 1] + "…"
 
 
+def _plain(x: float, digits: int = 2) -> str:
+    return f"{x:.{digits}f}"
+
+
 def head_map(
     values: np.ndarray,
     *,
@@ -94,7 +98,7 @@ def head_map(
     """
     layer, head = (x.ravel() for x in np.indices(np.shape(values)))
     rows, columns = ([f"{kind}{i}" for i in range(n)] for kind, n in zip("LH", np.shape(values), strict=True))
-    show = weight if kind == "probability" else score
+    show = {"probability": weight, "signed": score, "amount": _plain}[kind]
     printed = [[show(float(value)) for value in line] for line in values]
     few = len(columns) <= PRINTED_HEADS
     look = {"kind": kind, "ring": ring, "title": title, "lang": lang, "dark": dark}
