@@ -4,8 +4,8 @@
     python notebooks/translate.py 00_tour    # one; a new one starts out with the English prose
 
 Code, tags and the code of solutions come from notebooks/NAME.ipynb, prose from notebooks/zh/NAME.ipynb: cells belong
-together by their ids. The first code cell sets `lang = "zh"`. Lines that end inside a Chinese sentence are joined, where
-a browser would show a blank. `refresh.py` does all this before it runs a Chinese notebook.
+together by their ids. The first code cell sets `lang = "zh"`. Lines that end inside a Chinese sentence are joined, as
+a browser would show a blank there. `refresh.py` does all this before it runs a Chinese notebook.
 """
 
 import re
