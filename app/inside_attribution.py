@@ -28,10 +28,11 @@ LONG = 1e12  # operations from which the reader is asked first
 
 
 def show(study: Study, lang: str) -> None:
-    here = state.token_at(study, study.focus)
+    position = inside_target.place(study)
     st.subheader(t("causes.attribution_title", lang), anchor=False)
-    choice = inside_target.choose(study, lang, study.focus)
+    choice = inside_target.choose(study, lang, position)
     method, baseline, named = _settings(study, lang)
+    here = state.token_at(study, position)
     st.caption(state.plain(t("causes.attribution_about", lang, name=choice.name, token=here)))
     if choice.a == choice.b:
         st.info(t("causes.same_tokens", lang))
@@ -49,7 +50,7 @@ def _settings(study: Study, lang: str) -> tuple[str, str | int, str]:
     state.asked("baseline", BASELINES[0], state.one_of(BASELINES))
     tokenizer = study.loaded.tokenizer
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        for name, values, width in (("method", METHODS, 288), ("baseline", BASELINES, 248)):
+        for name, values, width in (("method", METHODS, 240), ("baseline", BASELINES, 220)):
             st.selectbox(
                 t(f"causes.{name}", lang),
                 values,
@@ -74,7 +75,7 @@ def _settings(study: Study, lang: str) -> tuple[str, str | int, str]:
             format_func=lambda entry: state.entries(tokenizer, [tokenizer.vocab[entry]])[0],
             key="baseline_token",
             persist_state="session",
-            width=160,
+            width=126,
         )
         state.also_link(baseline_token=entry)
     token = tokenizer.vocab[entry]
@@ -87,7 +88,7 @@ def _read(study: Study) -> list[str]:
 
 
 def _attributed(study: Study, choice: Choice, method: str, baseline: str | int, lang: str) -> Attribution | None:
-    model, ids = study.loaded.model, study.explanation.ids[: study.focus + 1]
+    model, ids = study.loaded.model, study.explanation.ids[: inside_target.place(study) + 1]
     points = POINTS if method == "integrated" else 1
     operations = 3.0 * points * model.config.n_layer * computing.passes(model.config, len(ids))
 
@@ -121,7 +122,7 @@ def _scores(study: Study, choice: Choice, found: Attribution, lang: str) -> None
         st.caption(t("causes.scores_largest", lang, n=LARGEST, all=n))
     components.chart(
         bars,
-        [state.token_at(study, int(i)) for i in largest],
+        [f"{state.token_text(study, int(i))}({i})" for i in largest],
         found.scores[largest],
         texts=[numbers.score(float(x), 3) for x in found.scores[largest]],
         value_title=choice.unit,
@@ -156,11 +157,12 @@ def _adds_up(choice: Choice, found: Attribution, method: str, named: str, lang: 
 
 
 def show_contrast(study: Study, lang: str) -> None:
-    choice = inside_target.choose(study, lang, study.focus, ("difference",))
+    position = inside_target.place(study)
+    choice = inside_target.choose(study, lang, position, ("difference",))
     if choice.a == choice.b:
         st.info(t("causes.same_tokens", lang))
         return
-    model, ids = study.loaded.model, study.explanation.ids[: study.focus + 1]
+    model, ids = study.loaded.model, study.explanation.ids[: position + 1]
     target, config = choice.target, model.config
     found = computing.computed(
         "contrast",
@@ -172,7 +174,7 @@ def show_contrast(study: Study, lang: str) -> None:
     dark, words = components.dark(), {"a": choice.a, "b": choice.b}
     st.subheader(state.plain(t("causes.contrast_title", lang, **words)), anchor=False)
     more = found.difference >= 0
-    about = {"token": state.token_at(study, study.focus), "difference": numbers.score(found.difference)}
+    about = {"token": state.token_at(study, position), "difference": numbers.score(found.difference)}
     ratio = panels.significant(float(np.exp(min(abs(found.difference), 50))), 2)
     key = "contrast_about" if more else "contrast_about_less"
     st.caption(state.plain(t(f"causes.{key}", lang, ratio=ratio, **about, **words)))
@@ -190,7 +192,8 @@ def show_contrast(study: Study, lang: str) -> None:
     st.caption(state.plain(t("causes.sources_caption", lang, limit=f"{limit:g}", **words)))
     post = config.norm == "post"
     frozen = t("causes.frozen_post", lang, n=2 * config.n_layer) if post else t("causes.frozen_pre", lang)
-    st.markdown(f"{frozen} {t('causes.direct', lang)}")
+    st.markdown(frozen)
+    st.markdown(t("causes.direct", lang))
 
 
 def _map(choice: Choice, found: Contrast, lang: str) -> None:
@@ -215,7 +218,7 @@ def _map(choice: Choice, found: Contrast, lang: str) -> None:
 
 
 def _largest(found: Contrast, lang: str) -> None:
-    names = {t("causes.part_token", lang): found.token, t("causes.part_position", lang): found.position}
+    names = {t("causes.column_token", lang): found.token, t("causes.column_position", lang): found.position}
     names |= {f"L{i}·H{h}": float(x) for (i, h), x in np.ndenumerate(found.heads)}
     names |= {f"L{i}·MLP": float(x) for i, x in enumerate(found.mlps)}
     names |= {f"L{i}·{t('causes.column_biases', lang)}": float(x) for i, x in enumerate(found.biases.sum(1))}

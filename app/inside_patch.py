@@ -44,15 +44,31 @@ def show(study: Study, lang: str) -> None:
     found = _patched(study, other, choice, part, lang)
     if found is None:
         return
-    row, column = np.unravel_index(np.abs(found.effects).argmax(), found.effects.shape)
-    n_layer = study.loaded.model.config.n_layer
-    layer = state.index("patch_layer", n_layer + 1, int(row))
-    state.also_link(patch_layer=str(layer))
-    _map(study, other, choice, found, layer, lang)
+    layer, position = _chosen(study, other, choice, found)
+    _map(study, other, choice, found, layer, position, lang)
     if n > len(found.positions):
         st.caption(t("causes.window", lang, first=part.start, last=part.stop - 1, n=n))
-    _says(study, choice, found, int(row), int(column), lang)
-    _one(study, other, choice, layer, lang)
+    _says(study, choice, found, lang)
+    _one(study, other, choice, found, layer, position, lang)
+
+
+def _largest(found: Patched) -> tuple[int, int]:
+    """Layer and position of the largest change."""
+    row, column = np.unravel_index(np.abs(found.effects).argmax(), found.effects.shape)
+    return int(row), int(found.positions[column])
+
+
+def _chosen(study: Study, other: Explanation, choice: Choice, found: Patched) -> tuple[int, int]:
+    """The cell to look at: that of the link, then the largest change of every new map, or where the reader goes."""
+    row, position = _largest(found)
+    new = (study.model_id, study.stamp, study.explanation.text, other.text, choice.target)
+    if st.session_state.setdefault("patch_for", new) != new:
+        st.session_state.update(patch_for=new, patch_layer=row, patch_pos=position)
+    layer = state.index("patch_layer", len(found.values), row)
+    at = state.index("patch_pos", len(study.explanation.tokens), position)
+    usual = (layer, at) == (row, position)
+    state.also_link(patch_layer=None if usual else str(layer), patch_pos=None if usual else str(at))
+    return layer, at
 
 
 def _second(study: Study, second: str, lang: str) -> Explanation | None:
@@ -96,9 +112,11 @@ def place_name(layer: int, n_layer: int, lang: str) -> str:
     return t("causes.into" if layer < n_layer else "causes.out_of", lang, layer=min(layer, n_layer - 1))
 
 
-def _map(study: Study, other: Explanation, choice: Choice, found: Patched, layer: int, lang: str) -> None:
-    n_layer = len(found.values) - 1
-    places = [place_name(at, n_layer, lang) for at in range(n_layer + 1)]
+def _map(
+    study: Study, other: Explanation, choice: Choice, found: Patched, layer: int, position: int, lang: str
+) -> None:
+    n_layer, first = len(found.values) - 1, int(found.positions[0])
+    places = [*(f"→L{at}" for at in range(n_layer)), f"L{n_layer - 1}→"]
     mine = state.entries(study.loaded.tokenizer, study.explanation.ids[found.positions])
     theirs = state.entries(study.loaded.tokenizer, other.ids[found.positions])
     columns = [a if a == b else f"{a}→{b}" for a, b in zip(mine, theirs, strict=True)]
@@ -110,8 +128,7 @@ def _map(study: Study, other: Explanation, choice: Choice, found: Patched, layer
         columns,
         hover=choice.unit,
         digits=3,
-        column_title=t("causes.patch_columns", lang),
-        ring=(n_layer - layer, study.focus - int(found.positions[0])),
+        ring=(n_layer - layer, position - first) if position in found.positions else None,
         key="patch",
         title=t("causes.patch_map", lang),
         data=lambda: {
@@ -124,17 +141,18 @@ def _map(study: Study, other: Explanation, choice: Choice, found: Patched, layer
             "share": found.shares.ravel(),
         },
     )
-    st.caption(state.plain(t("causes.patch_caption", lang, name=choice.name)))
+    st.caption(state.plain(t("causes.patch_caption", lang, name=choice.name, last=n_layer - 1)))
 
 
-def _says(study: Study, choice: Choice, found: Patched, row: int, column: int, lang: str) -> None:
-    """The sentence on the largest change, and the way to it."""
-    n_layer, position = len(found.values) - 1, int(found.positions[column])
+def _says(study: Study, choice: Choice, found: Patched, lang: str) -> None:
+    """The sentence on the largest change."""
+    row, position = _largest(found)
+    column = position - int(found.positions[0])
     parts = {
         "name": choice.name,
         "this": numbers.score(found.this),
         "other": numbers.score(found.other),
-        "place": place_name(row, n_layer, lang),
+        "place": place_name(row, len(found.values) - 1, lang),
         "token": state.token_at(study, position),
         "change": numbers.score(float(found.effects[row, column])),
     }
@@ -142,28 +160,32 @@ def _says(study: Study, choice: Choice, found: Patched, row: int, column: int, l
     if parts["this"] == parts["other"]:
         st.markdown(state.plain(t("causes.patch_says_equal", lang, **parts)))
     else:
-        st.markdown(state.plain(t("causes.patch_says", lang, share=f"{share:.0%}", **parts)))
-    st.button(t("causes.patch_go", lang), on_click=_go, args=(row, position))
+        st.markdown(state.plain(t("causes.patch_says", lang, share=f"{share:.0%}".replace("-", "−"), **parts)))
 
 
 def _go(layer: int, position: int) -> None:
-    st.session_state.update(patch_layer=layer, pos=position)
+    st.session_state.update(patch_layer=layer, patch_pos=position)
 
 
-def _one(study: Study, other: Explanation, choice: Choice, layer: int, lang: str) -> None:
-    """The next token's probabilities with the vector at the focus replaced."""
+def _one(
+    study: Study, other: Explanation, choice: Choice, found: Patched, layer: int, position: int, lang: str
+) -> None:
+    """The next token's probabilities with one vector replaced."""
     n_layer = study.loaded.model.config.n_layer
-    st.selectbox(
-        t("causes.patch_layer", lang),
-        range(n_layer + 1),
-        format_func=lambda at: place_name(at, n_layer, lang),
-        key="patch_layer",
-        persist_state="session",
-        width=184,
-    )
-    place = {"place": place_name(layer, n_layer, lang), "token": state.token_at(study, study.focus)}
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        st.selectbox(
+            t("causes.patch_layer", lang),
+            range(n_layer + 1),
+            format_func=lambda at: place_name(at, n_layer, lang),
+            key="patch_layer",
+            persist_state="session",
+            width=184,
+        )
+        state.index_box("patch_pos", t("causes.patch_pos", lang), len(study.explanation.tokens))
+        st.button(t("causes.patch_go", lang), on_click=_go, args=_largest(found))
+    place = {"place": place_name(layer, n_layer, lang), "token": state.token_at(study, position)}
     st.markdown(f"**{state.plain(t('causes.patch_one', lang, **place))}**")
-    rows = _probabilities(study.model_id, study.stamp, study.explanation.text, other.text, layer, study.focus)
+    rows = _probabilities(study.model_id, study.stamp, study.explanation.text, other.text, layer, position)
     chosen = [id for id in (choice.target.token, choice.target.other) if id is not None]
     tops = [int(id) for row in rows for id in np.argsort(-row, kind="stable")[:3]]
     ids = list(dict.fromkeys([*chosen, *tops]))[:SHOWN]

@@ -27,6 +27,11 @@ class Choice:
     b: str
 
 
+def place(study: Study) -> int:
+    """Where the next token is attributed: after the focus; without a mask after the last token, which all see."""
+    return study.focus if study.explanation.causal else len(study.explanation.tokens) - 1
+
+
 def choose(study: Study, lang: str, position: int, kinds: Sequence[str] = KINDS) -> Choice:
     """The boxes for A, B and the number; at first the two most probable tokens after `position`."""
     tokenizer, kind = study.loaded.tokenizer, kinds[0]
@@ -39,7 +44,7 @@ def choose(study: Study, lang: str, position: int, kinds: Sequence[str] = KINDS)
                 format_func=lambda name: t(f"causes.measure_{name}", lang),
                 key="measure",
                 persist_state="session",
-                width=232,
+                width=216,
             )
             state.also_link(measure=None if kind == kinds[0] else kind)
         a = _box(study, lang, position, "token_a", "")
@@ -77,7 +82,7 @@ def _box(study: Study, lang: str, position: int, name: str, taken: str) -> str:
         on_change=_picked,
         args=(name, tokenizer, options),
         help=t("causes.token_help", lang),
-        width=184,
+        width=168,
     )
     return entry
 
