@@ -87,7 +87,7 @@ def _picked(scores: np.ndarray, config: GPT1Config) -> tuple[int, int]:
     layer, head = (int(i) for i in np.unravel_index(np.argmax(scores), scores.shape))
     strongest = inside_edits.name_of(layer, head)
     every = [inside_edits.name_of(i, k) for i, k in np.ndindex(*scores.shape)]
-    picked = state.asked("pick", None, state.one_of(every)) or strongest
+    picked = state.asked("pick", None, lambda name: every[every.index(name)]) or strongest
     if picked not in every:  # of another model
         picked = strongest
     state.also_link(pick=None if picked == strongest else picked)
