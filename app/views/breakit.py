@@ -8,10 +8,12 @@ import numpy as np
 import pair_results as results
 import pairs
 import panels
+import side_by_side
 import state
 import streamlit as st
 
 from gpt1viz.analysis import broken
+from gpt1viz.errors import GPT1VizError
 from gpt1viz.figures import curves, head_stages, next_tokens
 from gpt1viz.model import MLP, Block, attend, causal_mask, sinusoids
 from gpt1viz.text import t
@@ -24,7 +26,7 @@ CODE = {
     "no-mask": (causal_mask, broken.token_losses),
     "no-scaling": (attend, broken.spread),
     "no-positions": (broken.shuffled, broken.end_losses),
-    "no-warmup": (schedules.pretraining, schedules.warmup_share),
+    "no-warmup-high-rate": (schedules.pretraining, schedules.warmup_share),
     "no-warmup-paper-rate": (schedules.pretraining, schedules.warmup_share),
     "relu": (MLP,),
     "pre-ln": (Block,),
@@ -84,25 +86,25 @@ def buttons(pair: tuple[str, str], states: dict[str, str]) -> None:
     with st.container(horizontal=True, gap="small"):
         if any(states[variant] in ("running", "preparing", "waiting") for variant in pair):
             label = t("breakit.stop", lang)
-            st.button(label, key="stop", type="primary", on_click=act, args=(pairs.queue().stop, pair), disabled=locked)
+            st.button(
+                label, key="stop", type="primary", on_click=live.acts, args=(pairs.queue().stop, pair), disabled=locked
+            )
         elif idle:
             again = all(states[variant] in ("stopped", "failed") for variant in idle)
             what = "resume" if again else "train_two" if len(idle) == 2 else "train_one"
             label = t(f"breakit.{what}", lang, time=about(len(idle)), name=name_of(idle[0]))
             arguments = (pairs.queue().ask, idle, lang)
-            st.button(label, key="train", type="primary", on_click=act, args=arguments, disabled=locked)
+            st.button(label, key="train", type="primary", on_click=live.acts, args=arguments, disabled=locked)
         if idle and others:
             everything = [v for v in breakit.VARIANTS if v in idle or v in others]
             label = t("breakit.train_all", lang, n=len(everything), time=about(len(everything)))
-            st.button(label, key="train_all", on_click=act, args=(pairs.queue().ask, everything, lang), disabled=locked)
+            st.button(
+                label, key="train_all", on_click=live.acts, args=(pairs.queue().ask, everything, lang), disabled=locked
+            )
 
 
 def about(n: int) -> str:
     return live.duration(n * pairs.seconds(), lang)
-
-
-def act(call, *arguments) -> None:
-    live.acts(call, *arguments)
 
 
 def progress(pair: tuple[str, str], seen: dict[str, str]) -> None:
@@ -142,7 +144,7 @@ def compared(pair: tuple[str, str]) -> None:
         draw_curves(names, runs)
     with components.careful(lang):
         st.subheader(t("breakit.writes", lang), anchor=False)
-        for column, name, run in zip(st.columns(2, gap="medium"), names, runs, strict=True):
+        for column, name, run in zip(side_by_side.two("samples"), names, runs, strict=True):
             with column:
                 st.caption(name)
                 live.sample(run, lang)
@@ -172,7 +174,7 @@ def looks(names: list[str], runs: list) -> None:
     ids = [models.run_id(run.name) for run in runs]
     try:
         found = [models.explained(model_id, models.stamp(model_id), text) for model_id in ids]
-    except state.GPT1VizError as error:
+    except GPT1VizError as error:
         st.info(state.plain(error.message(lang)) if error.code != "no_tokens" else t("app.no_tokens_in_text", lang))
         return
     n = len(found[1].tokens)
@@ -189,7 +191,7 @@ def looks(names: list[str], runs: list) -> None:
         focus = state.index_box("pos", t("app.position", lang), n)
     components.token_strip(found[1], lang, "surprisal", focus)
     st.caption(t("breakit.strip_caption", lang, name=names[1]))
-    for place, (column, name, one) in enumerate(zip(st.columns(2, gap="medium"), names, found, strict=True)):
+    for place, (column, name, one) in enumerate(zip(side_by_side.two("looks"), names, found, strict=True)):
         with column:
             st.caption(name)
             products, mask = one.products(layer, head), one.trace.get("mask")
