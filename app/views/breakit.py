@@ -26,6 +26,7 @@ CODE = {
     "no-mask": (causal_mask, broken.token_losses),
     "no-scaling": (attend, broken.spread),
     "no-positions": (broken.shuffled, broken.end_losses),
+    "no-warmup": (schedules.pretraining, schedules.warmup_share),
     "no-warmup-high-rate": (schedules.pretraining, schedules.warmup_share),
     "no-warmup-paper-rate": (schedules.pretraining, schedules.warmup_share),
     "relu": (MLP,),

@@ -40,6 +40,7 @@ VARIANTS = {
     "no-mask": Variant({"causal": False}),
     "no-scaling": Variant({"scale_attn": False}),
     "no-positions": Variant({"positions": "none"}),
+    "no-warmup": Variant({"warmup": 0}),
     "relu": Variant({"afn": "relu"}),
     "pre-ln": Variant({"norm": "pre"}),
     "sinusoids": Variant({"positions": "sinusoidal"}),
