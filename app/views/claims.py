@@ -1,13 +1,14 @@
 """Claims: what notes on GPT-1 say, your bet, and the check: run on the chosen model, or its source."""
 
-from contextlib import suppress
+import time
+from functools import partial
 
 import components
 import jobs
 import models
+import saving
 import state
 import streamlit as st
-from streamlit.errors import StreamlitPageNotFoundError
 
 from gpt1viz import figures
 from gpt1viz.claims import CLAIMS, Claim, Result, report, run
@@ -16,6 +17,7 @@ from gpt1viz.claims.training import measured_pairs
 from gpt1viz.text import t
 from gpt1viz.training.runs import list_runs
 
+AT_ONCE = 0.7  # seconds of checks between two drawings of the table
 MARKS = {"right": "✓", "wrong": "✗", "partly": "±"}
 
 lang, session = st.session_state.lang, st.session_state
@@ -101,9 +103,8 @@ def answer(claim: Claim) -> None:
 def row(claim: Claim) -> None:
     """One claim, with its bet or its answer."""
     shown, busy = claim.id in session.claims_settled, bool(session.claims_queue)
-    left, right = st.columns([5, 4], vertical_alignment="center", gap="small")
-    left.markdown(f"**{claim.number}** · {state.plain(claim.words('claim', lang))}")
-    with right.container(horizontal=True, horizontal_alignment="right", vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.markdown(f"**{claim.number}** · {state.plain(claim.words('claim', lang))}", width="stretch")
         if not shown:
             st.segmented_control(
                 t("claims.bet", lang, n=claim.number),
@@ -146,8 +147,7 @@ def details(claim: Claim) -> None:
         st.caption(f"{t('claims.source', lang)} · {state.plain(claim.words('source', lang))}")
     if claim.page:
         page = t(f"app.{claim.page}", lang)
-        with suppress(StreamlitPageNotFoundError):  # the page may not be part of this app
-            st.page_link(f"views/{claim.page}.py", label=t("claims.more_on", lang, page=page))
+        st.page_link(f"views/{claim.page}.py", label=t("claims.more_on", lang, page=page))
     if claim.code:
         components.show_code(lang, *claim.code)
 
@@ -163,24 +163,23 @@ def pairs(lang: str) -> None:
         st.caption(state.plain(t("claims.pairs_row", lang, **pair)))
 
 
-def columns() -> dict:
-    """The table as it stands."""
-    rows = []
-    for claim in CLAIMS.values():
-        shown = claim.id in session.claims_settled
-        result = found(claim.id)
-        rows.append(
-            {
-                "number": claim.number,
-                "claim": claim.words("claim", lang),
-                "bet": session.claims_settled.get(claim.id) or session.get(f"bet_{claim.id}") or "",
-                "verdict": claim.verdict if shown else "",
-                "holds": claim.words("holds", lang) if shown else "",
-                "measured": claim.says(result, lang) if result else "",
-                "source": claim.words("source", lang) if shown else "",
-            }
-        )
-    return {name: [row[name] for row in rows] for name in rows[0]}
+def columns(settled: dict, bets: dict, results: dict) -> dict:
+    """The table as it stands, for a CSV file."""
+    columns = {name: [] for name in ("number", "claim", "bet", "verdict", "holds", "measured", "source")}
+    for id, claim in CLAIMS.items():
+        shown, result = id in settled, results[id]
+        row = {
+            "number": claim.number,
+            "claim": claim.words("claim", lang),
+            "bet": bets[id],
+            "verdict": claim.verdict if shown else "",
+            "holds": claim.words("holds", lang) if shown else "",
+            "measured": claim.says(result, lang) if result else "",
+            "source": claim.words("source", lang) if shown else "",
+        }
+        for name, value in row.items():
+            columns[name].append(value)
+    return columns
 
 
 st.markdown(t("claims.intro", lang))
@@ -204,7 +203,9 @@ if queue and session.claims_asked > 1:
     )
     st.progress(done / session.claims_asked, state.plain(words))
 
-with components.saving.drawing("claims_table", t("claims.table", lang), columns, ()):
+every = {id: session.claims_settled.get(id) or session.get(f"bet_{id}") or "" for id in CLAIMS}
+table = partial(columns, dict(session.claims_settled), every, {id: found(id) for id in CLAIMS})
+with saving.drawing("claims_table", t("claims.table", lang), table, ()):
     for claim in CLAIMS.values():
         with st.container(border=True, gap="small"), components.careful(lang):
             row(claim)
@@ -214,7 +215,9 @@ components.show_code(lang, run, report)
 
 if queue:
     session.claims_queue = []  # a check that fails ends the queue
+    began = time.monotonic()
     with components.careful(lang):
-        settle(queue[0])
-        session.claims_queue = queue[1:]
+        while queue and time.monotonic() < began + AT_ONCE:
+            settle(queue.pop(0))
+        session.claims_queue = queue
         st.rerun()

@@ -156,7 +156,7 @@ def scaling(model: GPT1, tokenizer: Tokenizer) -> Result:
     lines = {name: np.array(values) for name, values in lines.items()}
     kept, lost = (float(x[-1] / x[0]) for x in lines.values())  # of the derivative, by the largest head
     return Result(
-        seen=bool(entropy["without"] < entropy["with"] or config.d_head == 1) and kept > 0.5 > 2 * lost,
+        seen=bool(entropy["without"] < entropy["with"] + 1e-4) and kept > 0.5 > 2 * lost,
         numbers={
             "d": config.d_head,
             "entropy": float(entropy["with"]),

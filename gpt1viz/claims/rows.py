@@ -10,7 +10,7 @@ from ..tokenizer import Tokenizer
 from . import attention, parts, training, writing
 from .result import LEAST_CONTEXT, Result
 
-VERDICTS = ("right", "wrong", "partly")
+VERDICTS = ("right", "partly", "wrong")
 Check = Callable[[GPT1, Tokenizer], Result]
 
 
