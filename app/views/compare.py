@@ -117,7 +117,7 @@ else:
         [t("compare.b_less_a", lang)],
         tokens,
         hover=t("compare.more_bits", lang),
-        cell=36,
+        cell=56,
         key="compare_surprisal",
         title=t("compare.surprisal_change", lang),
         data=lambda: {
