@@ -131,7 +131,7 @@ def _ranking(study: Study, lang: str, layer: int, head: int, left) -> None:
         bars,
         names,
         values,
-        texts=[numbers.score(float(value)) for value in values],
+        texts=[numbers.score(float(value), 2 if abs(values[0]) >= 1 else 3) for value in values],
         chosen=places.index((layer, head)) if (layer, head) in places else None,
         value_title=t(f"inside.axis_{measure}", lang, **({"token": target} if measure == "change" else {})),
         key="ranking",

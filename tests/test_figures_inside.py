@@ -36,14 +36,17 @@ def test_a_lens_that_does_not_fit_is_refused(best, hover):
         lens_map(["x", "y"], ["z"], np.zeros((1, 2)), best, hover)
 
 
-@pytest.mark.parametrize("kind, shown", [("signed", "−0.50"), ("probability", "0.25"), ("amount", "0.25")])
-def test_a_head_is_a_point_that_can_be_clicked(kind, shown):
+@pytest.mark.parametrize(
+    "kind, shown, says",
+    [("signed", "−0.500", "−0.5000"), ("probability", "0.25", "0.2500"), ("amount", "0.250", "0.2500")],
+)
+def test_a_head_is_a_point_that_can_be_clicked(kind, shown, says):
     values = np.array([[0.25, 0.75, 0.0], [-0.5 if kind == "signed" else 0.25, 0.1, 0.2]])
     fig = head_map(values, kind=kind, ring=(1, 0), hover="share")
     cells, points = fig.data
     assert np.array_equal(cells.z, values) and not cells.showscale
     assert [*zip(points.y, points.x, strict=True)] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
-    assert points.customdata[3] == f"L1·H0<br>share {shown}00" and fig.layout.annotations[3].text == shown
+    assert points.customdata[3] == f"L1·H0<br>share {says}" and fig.layout.annotations[3].text == shown
     assert points.marker.opacity == points.selected.marker.opacity == points.unselected.marker.opacity == 0
     many = head_map(np.zeros((2, 12)), kind=kind)
     assert not many.layout.annotations and many.data[0].showscale

@@ -99,7 +99,8 @@ def head_map(
     layer, head = (x.ravel() for x in np.indices(np.shape(values)))
     rows, columns = ([f"{kind}{i}" for i in range(n)] for kind, n in zip("LH", np.shape(values), strict=True))
     show = {"probability": weight, "signed": score, "amount": _plain}[kind]
-    printed = [[show(float(value)) for value in line] for line in values]
+    digits = 3 if kind != "probability" and np.abs(values).max(initial=0) < 1 else 2
+    printed = [[show(float(value), digits) for value in line] for line in values]
     few = len(columns) <= PRINTED_HEADS
     look = {"kind": kind, "ring": ring, "title": title, "lang": lang, "dark": dark}
     fig = heatmap(values, rows, columns, texts=printed if few else None, **look)
