@@ -68,6 +68,8 @@ def show(study: Study, lang: str) -> None:
     st.caption(t("inside.lens_caption", lang, rows=len(names)))
     if len(plain.tokens) > len(tokens):
         st.caption(t("inside.window", lang, first=part.start, last=part.stop - 1, n=len(plain.tokens)))
+    if off:
+        st.caption(t("inside.lens_edits_one" if len(off) == 1 else "inside.lens_edits", lang, heads=len(off)))
     if config.norm == "post":
         st.caption(t("app.adds_lens", lang))
     _at_focus(study, found, names, words, study.focus - part.start, lang)

@@ -101,14 +101,14 @@ def test_the_ranking_is_that_of_the_analysis(bundled, ids):
     app = opened("inside", tab="heads", text=SENTENCE, pos="6")
     wanted = head_effects(bundled.model, ids, 6)
     for measure in ("change", "divergence"):
-        app.button_group(key="measure").set_value(measure).run()
+        app.button_group(key="rank_by").set_value(measure).run()
         effects, places = getattr(wanted, measure), wanted.ranked(measure)[:12]
         cells, ranking = drawn(app, "effects")["data"][0], drawn(app, "ranking")
         np.testing.assert_allclose(numbers(cells["z"]), effects, atol=1e-5)
         np.testing.assert_allclose(numbers(ranking["data"][0]["x"]), [effects[place] for place in places], atol=1e-5)
         names = ranking["layout"]["yaxis"]["labelalias"]
         assert [names[str(i)] for i in range(12)] == [f"L{layer}·H{head}" for layer, head in places]
-    assert well(app) and linked(app)["measure"] == "divergence"
+    assert well(app) and linked(app)["rank_by"] == "divergence"
 
 
 def test_edits_form_a_list():
