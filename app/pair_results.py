@@ -19,6 +19,7 @@ from gpt1viz.training.prepare import encode
 
 EARLY, LATE = 10, 20  # the first tenth of a run, the last twentieth
 LIVE_POINTS = 200
+STYLE = "<style>.g1 table.pair th.t { max-width: none; white-space: normal }</style>"  # a row's name is long
 
 
 class Side(NamedTuple):
@@ -84,7 +85,17 @@ def in_words(intact: Side, broken: Side) -> dict[str, str]:
     for name, read in NUMBERS.items():
         a, b = read(intact), read(broken)
         found |= {f"a_{name}": f"{a:.3f}", f"b_{name}": f"{b:.3f}", f"d_{name}": score(b - a, 3)}
-    return found | {"early": str(intact.early)}
+    layer, head = sharpest(broken)
+    return found | {"early": str(intact.early), "head": f"L{layer}·H{head}"}
+
+
+def sharpest(side: Side) -> tuple[int, int]:
+    """The layer and head that look most at the token to be guessed; those in the middle where none can."""
+    ahead = side.measured.ahead
+    if not ahead.any():
+        return len(ahead) // 2, 0
+    layer, head = np.unravel_index(int(ahead.argmax()), ahead.shape)
+    return int(layer), int(head)
 
 
 NUMBERS = {
@@ -94,6 +105,7 @@ NUMBERS = {
     "end": lambda side: side.measured.end.mean(),
     "order": lambda side: order(side).mean(),
     "spread": lambda side: side.measured.spread.mean(),
+    "ahead": lambda side: side.measured.ahead.max(),
     "norm": lambda side: side.norm,
     "after": lambda side: side.after,
 }
@@ -117,7 +129,7 @@ def table(names: Sequence[str], sides: Sequence[Side], lang: str) -> str:
             body += _row(t("breakit.row_bits", lang), bits, "")
     times = "".join(f"<td>{escape(live.duration(side.seconds, lang))}</td>" for side in sides)
     body += f"<tr><th class='t'>{escape(t('breakit.row_time', lang))}</th>{times}<td></td></tr>"
-    return f"<table class='pair'><tr><th class='t'></th>{head}</tr>{body}</table>"
+    return f"{STYLE}<table class='pair'><tr><th class='t'></th>{head}</tr>{body}</table>"
 
 
 def _row(label: str, values: Sequence[float], margin: str) -> str:

@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from tiny import N_CTX, L, V, random_ids, tiny_model
+from tiny import N_CTX, C, H, L, V, random_ids, tiny_model
 from tiny_run import one_thread  # noqa: F401 (a fixture)
 
 from gpt1viz import cli, load
-from gpt1viz.analysis.broken import end_losses, measure, shuffled, spread, token_losses, windows
+from gpt1viz.analysis.broken import attention, end_losses, measure, shuffled, token_losses, windows
 from gpt1viz.data.toys.stories import split, stories
 from gpt1viz.model import GPT1, lm_loss
 from gpt1viz.trace import Edits, Trace
@@ -137,16 +137,18 @@ def test_windows_are_stretches_of_the_text():
     assert len(windows(range(14), 11, 50)) == 3
 
 
-def test_spread_is_two_to_the_entropy():
-    model, ids = tiny_model(), random_ids(2, N_CTX - 1)
-    found = spread(model, ids.numpy())
+def test_what_the_heads_look_at():
+    model, ids = tiny_model(causal=False), random_ids(2, N_CTX - 1)
+    spread, ahead = attention(model, ids.numpy())
     trace = Trace(fields=("weights",))
     model(ids, trace=trace)
-    weights = torch.stack([block.weights for block in trace.blocks]).double()
-    entropy = -(weights * weights.clamp(min=1e-300).log2()).sum(-1)
-    assert found.shape == (L, model.config.n_head) and np.allclose(found, (2**entropy).mean((1, 3)).numpy())
-    even = tiny_model(causal=False)
-    for block in even.h:
-        block.attn.c_attn.weight[: 2 * model.config.n_embd] = 0  # no query asks for anything
-        block.attn.c_attn.bias[: 2 * model.config.n_embd] = 0
-    assert np.allclose(spread(even, ids.numpy()), N_CTX - 1)
+    weights = torch.stack([block.weights for block in trace.blocks]).double()  # (L, B, H, T, T)
+    entropy = -(weights * weights.log2()).sum(-1)
+    assert spread.shape == ahead.shape == (L, H) and np.allclose(spread, (2**entropy).mean((1, 3)).numpy())
+    each = [weights[..., t, t + 1] for t in range(N_CTX - 2)]
+    assert np.allclose(ahead, torch.stack(each).mean((0, 2)).numpy())
+    assert not attention(tiny_model(), ids.numpy())[1].any()  # the mask hides it
+    for block in model.h:
+        block.attn.c_attn.weight[: 2 * C] = 0  # no query asks for anything
+        block.attn.c_attn.bias[: 2 * C] = 0
+    assert np.allclose(attention(model, ids.numpy())[0], N_CTX - 1)

@@ -24,7 +24,7 @@ BROKEN = [name for name, variant in breakit.VARIANTS.items() if variant.twin]
 MARKS = {"done": "●", "running": "◐", "preparing": "◐", "waiting": "◔", "stopped": "◐", "failed": "◐", "missing": "○"}
 CODE = {
     "no-mask": (causal_mask, broken.token_losses),
-    "no-scaling": (attend, broken.spread),
+    "no-scaling": (attend, broken.attention),
     "no-positions": (broken.shuffled, broken.end_losses),
     "no-warmup": (schedules.pretraining, schedules.warmup_share),
     "no-warmup-high-rate": (schedules.pretraining, schedules.warmup_share),
@@ -151,7 +151,7 @@ def compared(pair: tuple[str, str]) -> None:
                 live.sample(run, lang)
         st.caption(t("breakit.writes_caption", lang))
     with components.careful(lang):
-        looks(names, runs)
+        looks(names, runs, results.sharpest(sides[1]))
 
 
 def draw_curves(names: list[str], runs: list) -> None:
@@ -165,8 +165,8 @@ def draw_curves(names: list[str], runs: list) -> None:
     st.caption(t("breakit.curves_caption", lang, n=results.n_early(lines[0])))
 
 
-def looks(names: list[str], runs: list) -> None:
-    """A head of each on the shared text, and what each expects behind the focus."""
+def looks(names: list[str], runs: list, first: tuple[int, int]) -> None:
+    """A head of each on the shared text, `first` at the beginning, and what each expects behind the focus."""
     st.subheader(t("app.attention", lang), anchor=False)
     text = state.text_box(lang)
     if not text.strip():
@@ -182,10 +182,9 @@ def looks(names: list[str], runs: list) -> None:
     if n < found[1].n_typed:
         st.caption(t("app.cut", lang, n=n, m=found[1].n_typed))
     n_layer, n_head = found[1].weights.shape[:2]
-    for name, most in (("layer", n_layer - 1), ("head", n_head - 1), ("pos", n - 1)):
-        last = n - 1 if name == "pos" else 0
-        state.asked(name, last, state.between(0, most))
-        st.session_state[name] = min(st.session_state[name], most)
+    for name, most, usual in (("layer", n_layer, first[0]), ("head", n_head, first[1]), ("pos", n, n - 1)):
+        state.asked(name, usual, state.between(0, most - 1))
+        st.session_state[name] = min(st.session_state[name], most - 1)
     with st.container(horizontal=True, gap="small"):
         layer = state.index_box("layer", t("app.layer", lang), n_layer)
         head = state.index_box("head", t("app.head", lang), n_head)

@@ -28,6 +28,7 @@ class Measured(NamedTuple):
         end: (N,) of the token behind a window, of which the model sees all and nothing behind it.
         shuffled: (N,) the same with all tokens of the window but the last in another order.
         spread: (L, H) mean number of tokens over which a query spreads its weight: 2 to the entropy in bits.
+        ahead: (L, H) mean weight on the token behind the query, the one to be guessed.
     """
 
     own: np.ndarray
@@ -35,6 +36,7 @@ class Measured(NamedTuple):
     end: np.ndarray
     shuffled: np.ndarray
     spread: np.ndarray
+    ahead: np.ndarray
 
 
 def measure(model: GPT1, ids: Sequence[int] | np.ndarray, n_windows: int = 256, seed: int = 0) -> Measured:
@@ -48,12 +50,14 @@ def measure(model: GPT1, ids: Sequence[int] | np.ndarray, n_windows: int = 256, 
     rows = windows(ids, model.config.n_ctx, n_windows)
     own = token_losses(model, rows)  # (N, T)
     masked = own if model.config.causal else token_losses(model, rows, Edits(causal=True))
+    spread, ahead = attention(model, rows[:AT_A_TIME, :-1])
     return Measured(
         own=own.mean(1),
         left_to_right=masked.mean(1),
         end=own[:, -1],
         shuffled=end_losses(model, shuffled(rows, seed)),
-        spread=spread(model, rows[:AT_A_TIME, :-1]),
+        spread=spread,
+        ahead=ahead,
     )
 
 
@@ -95,17 +99,23 @@ def shuffled(rows: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 @torch.inference_mode()
-def spread(model: GPT1, rows: np.ndarray) -> np.ndarray:
-    """Tokens over which a query spreads its weight, (L, H): 2^H of its weights, H their entropy in bits; the mean over
-    all queries of all rows (N, T). 1 is a single token; without a mask T is the most."""
-    total = np.zeros((model.config.n_layer, model.config.n_head))
+def attention(model: GPT1, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """How the heads look at rows (N, T), means over all queries.
+
+    Returns:
+        (spread (L, H): tokens over which a query spreads its weight, 2^H of its weights, H their entropy in bits: 1 is
+        a single token, T is the most;
+        ahead (L, H): weight on the token right behind the query, the one that is to be guessed; 0 with a mask).
+    """
+    spread, ahead = np.zeros((2, model.config.n_layer, model.config.n_head))
     for ids in _parts(model, rows):
         trace = Trace(fields=("weights",))
         model(ids, trace=trace)
-        weights = torch.stack([block.weights for block in trace.blocks if block.weights is not None])  # (L, B, H, T, S)
+        weights = torch.stack([block.weights for block in trace.blocks if block.weights is not None])  # (L, B, H, T, T)
         entropy = torch.special.entr(weights.double()).sum(-1) / np.log(2)  # (L, B, H, T)
-        total += torch.exp2(entropy).mean(-1).sum(1).cpu().numpy()
-    return total / len(rows)
+        spread += torch.exp2(entropy).mean(-1).sum(1).cpu().numpy()
+        ahead += weights.diagonal(1, -2, -1).mean(-1).sum(1).cpu().numpy()
+    return spread / len(rows), ahead / len(rows)
 
 
 def _parts(model: GPT1, rows: np.ndarray) -> tuple[Tensor, ...]:
