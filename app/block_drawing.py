@@ -1,46 +1,70 @@
-"""A block as a drawing: the residual stream on its way past attention, MLP and the two LayerNorms. SVG, as HTML."""
+"""A block as an SVG drawing: the residual stream on its way past attention, MLP and the two LayerNorms."""
 
 from collections.abc import Mapping
 from html import escape
 from itertools import pairwise
 
+import saving
+import streamlit as st
+
 from gpt1viz import palette
 from gpt1viz.text import t
 
 WIDTH, HEIGHT, LINE, BOX = 640, 138, 40, 78  # the picture; where the stream runs, where the sub-layers' boxes begin
-STYLE = "<style>.bd svg { display: block; width: 100%; max-width: 760px; height: auto }</style>"
 Lengths = Mapping[str, float]
+
+# Streamlit's own HTML takes no SVG. Nothing from outside comes in.
+_svg = st.components.v2.component(
+    "block_drawing",
+    html="<div class='root'></div>",
+    css="svg { display: block; width: 100%; max-width: 760px; height: auto }",
+    js="""
+export default function ({ data, parentElement }) {
+  parentElement.querySelector(".root").innerHTML = data;
+}
+""",
+)
+
+
+def show(norm: str, lengths: Lengths, dark: bool, lang: str) -> None:
+    """Draws the block with its LayerNorms after ("post") or before ("pre") the sub-layers.
+
+    Args:
+        lengths: of what has a place in the drawing, by its name in the trace; none leaves the numbers out.
+    """
+    key = f"block_{norm}_{len(lengths)}"
+    with saving.drawing(key, t(f"block.drawn_{norm}", lang), (lambda: columns(lengths)) if lengths else None):
+        _svg(data=drawing(norm, lengths, dark, lang), key=key)
+
+
+def columns(lengths: Lengths) -> saving.Columns:
+    return {"place": [*lengths], "length": [*lengths.values()]}
 
 
 def drawing(norm: str, lengths: Lengths, dark: bool, lang: str) -> str:
-    """The block with its LayerNorms after ("post") or before ("pre") the sub-layers, and lengths at their places.
-
-    Args:
-        lengths: of "resid_in", "attn_out", "resid_mid", "ln_1", "mlp_out", "resid_out", "ln_2"; none leaves them out.
-    """
+    """The SVG."""
     body = (_post if norm == "post" else _pre)(lengths, dark, lang)
     label = escape(t(f"block.drawn_{norm}", lang), quote=True)
-    font = f"font-family='{escape(palette.SANS, quote=True)}' font-size='13'"
     return (
-        f"{STYLE}<div class='bd'><svg class='g1-drawing' role='img' aria-label=\"{label}\" {font} "
-        f"viewBox='0 0 {WIDTH} {HEIGHT}' width='{WIDTH}' height='{HEIGHT}'>{body}</svg></div>"
+        f"<svg class='g1-drawing' xmlns='http://www.w3.org/2000/svg' role='img' aria-label='{label}' "
+        f"viewBox='0 0 {WIDTH} {HEIGHT}' font-family='{escape(palette.SANS, quote=True)}'>{body}</svg>"
     )
 
 
 def _post(lengths: Lengths, dark: bool, lang: str) -> str:
-    body = _stream([(8, 246), (310, 526), (590, 632)], dark)
+    body = _stream([(8, 246), (318, 526), (598, 634)], dark)
     body += _branch(70, [(86, 120, "attention")], 226, dark, lang) + _branch(350, [(366, 120, "mlp")], 506, dark, lang)
     body += _norm(246, LINE - 15, dark, lang) + _norm(526, LINE - 15, dark, lang)
-    above = {"resid_in": 36, "resid_mid": 226, "ln_1": 330, "resid_out": 506, "ln_2": 614}
+    above = {"resid_in": 36, "resid_mid": 226, "ln_1": 340, "resid_out": 506, "ln_2": 618}
     return body + _numbers(above, {"attn_out": 146, "mlp_out": 426}, lengths, dark)
 
 
 def _pre(lengths: Lengths, dark: bool, lang: str) -> str:
     body = _stream([(8, 632)], dark)
-    body += _branch(60, [(76, 64, "norm"), (152, 112, "attention")], 284, dark, lang)
-    body += _branch(356, [(372, 64, "norm"), (448, 112, "mlp")], 580, dark, lang)
-    above = {"resid_in": 30, "resid_mid": 320, "resid_out": 612}
-    return body + _numbers(above, {"ln_1": 108, "attn_out": 208, "ln_2": 404, "mlp_out": 504}, lengths, dark)
+    body += _branch(60, [(76, 72, "norm"), (160, 112, "attention")], 290, dark, lang)
+    body += _branch(356, [(372, 72, "norm"), (456, 112, "mlp")], 586, dark, lang)
+    above = {"resid_in": 30, "resid_mid": 324, "resid_out": 616}
+    return body + _numbers(above, {"ln_1": 112, "attn_out": 216, "ln_2": 408, "mlp_out": 512}, lengths, dark)
 
 
 def _stream(parts: list[tuple[int, int]], dark: bool) -> str:
@@ -72,7 +96,7 @@ def _path(way: str, ink: str, width: int) -> str:
 
 
 def _norm(x: int, y: int, dark: bool, lang: str) -> str:
-    return _box(x, y, 64, t("block.norm", lang), palette.INK[dark], dark, 11)
+    return _box(x, y, 72, t("block.norm", lang), palette.INK[dark], dark, 11)
 
 
 def _box(x: int, y: int, width: int, name: str, ink: str, dark: bool, size: int = 13) -> str:

@@ -88,10 +88,9 @@ def choose_other(norm: str, lang: str) -> str | None:
 def side_by_side(study: state.Study) -> None:
     """Both orders drawn, and the lengths and gradients that go with them."""
     lang, config, dark = study.lang, study.loaded.model.config, components.dark()
-    for column, norm in zip(st.columns(2, gap="medium"), NORMS, strict=True):
-        with column:
-            st.markdown(t(f"block.order_{norm}", lang))
-            st.html(block_drawing.drawing(norm, {}, dark, lang))
+    for norm in NORMS:
+        st.markdown(t(f"block.order_{norm}", lang))
+        block_drawing.show(norm, {}, dark, lang)
     other = choose_other("pre" if config.norm == "post" else "post", lang)
     source = (study.model_id, study.stamp)
     ids = example_ids(*source)
@@ -106,11 +105,11 @@ def side_by_side(study: state.Study) -> None:
     streams = {t(f"block.trained_{config.norm}", lang): trained_stream(*source)}
     if other:
         streams[state.plain(other)] = trained_stream(other, models.stamp(other))
-    roles = dict(zip(streams, ("ink", "extract"), strict=False))
+    roles = dict(zip(streams, ("ink", "residual"), strict=False))
     if found is not None:
         new = {norm: t(f"block.start_{norm}", lang) for norm in NORMS}
         streams |= {new["post"]: found.post_stream, new["pre"]: found.pre_stream}
-        roles |= {new["post"]: "attention", new["pre"]: "key"}
+        roles |= {new["post"]: "attention", new["pre"]: "extract"}
     left, right = st.columns(2, gap="medium")
     with left:
         _lines(streams, roles, "stream", lang)
@@ -133,7 +132,6 @@ def _lines(shown: dict[str, np.ndarray], roles: dict[str, str], what: str, lang:
         roles={name: roles[name] for name in padded},
         x_title=t(f"block.x_{what}", lang),
         y_title=t("block.length", lang),
-        log=True,
         key=f"block_{what}",
         title=t(f"block.drawn_{what}", lang),
         data=lambda: {"layer": np.arange(n)} | padded,

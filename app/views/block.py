@@ -49,7 +49,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
 
 st.subheader(t("block.walk_title", lang, layer=layer), anchor=False)
 with components.careful(lang):
-    st.html(block_drawing.drawing(config.norm, block_panels.lengths_of(walked, focus), dark, lang))
+    block_drawing.show(config.norm, block_panels.lengths_of(walked, focus), dark, lang)
     st.caption(t("block.drawing_caption", lang, token=state.plain(state.token_at(study, focus))))
     block_panels.stream(study, walked, layer)
 components.look_for("block", lang)
@@ -64,20 +64,20 @@ with right, components.careful(lang):
 st.caption(t("block.mlp_caption", lang, width=f"{walked.mlp_pre.shape[1]:,}", channels=config.n_embd, n=n))
 
 st.subheader(t("block.unit_title", lang, layer=layer, unit=unit), anchor=False)
-with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
     state.index_box("unit", t("block.unit", lang), walked.mlp_pre.shape[1], on_change=pick)
     for i in top.units.tolist():
         st.button(str(i), key=f"unit_{i}", on_click=pick, args=(i,), type="primary" if i == unit else "secondary")
 with components.careful(lang):
     block_panels.over_text(study, walked, top, layer, unit)
-first, second, third = st.columns([1.5, 1, 1.1], gap="medium")
-with first, components.careful(lang):
+with components.careful(lang):
     st.markdown(t("block.drivers", lang))
     block_panels.driven_by(study, walked, layer, unit)
-with second, components.careful(lang):
+left, right = st.columns([1, 1.4], gap="medium")
+with left, components.careful(lang):
     st.markdown(t("block.entries_title", lang))
     block_panels.alone(study, layer, unit)
-with third, components.careful(lang):
+with right, components.careful(lang):
     st.markdown(t("block.pushes", lang))
     block_panels.pushes(study, layer, unit)
 

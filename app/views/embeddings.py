@@ -7,6 +7,7 @@ import models
 import numpy as np
 import panels
 import parts
+import plotly.graph_objects as go
 import state
 import streamlit as st
 
@@ -86,6 +87,16 @@ def neighbours() -> None:
             )
 
 
+def places_map(cosines: np.ndarray, names: list[str], **options) -> go.Figure:
+    """All positions with all: a square whose cells touch, some rows and columns named."""
+    figure = heatmap(cosines, names, names, limit=1.0, cell=max(4, 330 // len(names)), **options)
+    step = max(1, len(names) // 4)
+    bar = {"orientation": "h", "y": 1, "yanchor": "bottom", "nticks": 5}
+    figure.update_traces(xgap=0, ygap=0, colorbar=bar)
+    figure.update_xaxes(dtick=step, tickangle=0, constrain="domain")
+    return figure.update_yaxes(dtick=step, scaleanchor="x", constrain="domain")
+
+
 def places() -> None:
     """Cosines of position rows: of the focus with all, and of all with all."""
     if not has_places:
@@ -96,7 +107,7 @@ def places() -> None:
     shown = {model_line: cosines[focus]}
     if config.positions == "learned":
         shown[fixed_line] = similarity(sinusoids(config.n_ctx, config.n_embd).numpy())[focus]
-    left, right = st.columns([1.15, 1], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         st.markdown(t("embeddings.places_line", lang, n=focus))
         components.chart(
@@ -121,12 +132,9 @@ def places() -> None:
         every = t("embeddings.places_every", lang, k=k) if k > 1 else t("embeddings.places_all", lang)
         st.markdown(every)
         components.chart(
-            heatmap,
+            places_map,
             cosines[np.ix_(some, some)],
             [str(i) for i in some],
-            [str(i) for i in some],
-            limit=1.0,
-            cell=max(4, 330 // len(some)),
             row_title=t("embeddings.position", lang),
             column_title=t("embeddings.position", lang),
             hover=t("embeddings.cosine", lang),
