@@ -2,6 +2,7 @@
 
 import components
 import inside_edits
+import models
 import numpy as np
 import panels
 import saving
@@ -22,7 +23,7 @@ CODE = (pattern_keys, pattern_scores, chance, showing)
 
 def show(study: Study, lang: str) -> None:
     plain = study.explanation
-    scores = pattern_scores(plain.weights, plain.ids)  # (L, H) by name
+    scores = _all_scores(study.model_id, study.stamp, plain.text)
     even = chance(plain.ids, causal=plain.causal)
     state.asked("pattern", "previous", state.one_of(PATTERNS))
     st.subheader(t("inside.patterns_title", lang), anchor=False)
@@ -51,6 +52,13 @@ def show(study: Study, lang: str) -> None:
         _matrix(study, place, float(scores[pattern][place]), lang)
     with components.careful(lang):
         _list(showing(scores, even), even, lang)
+
+
+@st.cache_data(max_entries=64, show_spinner=False)
+def _all_scores(model_id: str, stamp: float, text: str) -> dict[str, np.ndarray]:
+    """(L, H) scores by name of pattern."""
+    plain = models.explained(model_id, stamp, text)
+    return pattern_scores(plain.weights, plain.ids)
 
 
 def _repeat() -> None:

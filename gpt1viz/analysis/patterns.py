@@ -66,7 +66,7 @@ def pattern_scores(weights: np.ndarray, ids: np.ndarray) -> dict[str, np.ndarray
     scores = {}
     for name, keys in pattern_keys(ids).items():
         queries = keys.any(1)  # (T,)
-        there = (np.asarray(weights)[..., queries, :] * keys[queries]).sum(-1)  # (..., Q)
+        there = np.einsum("...ts,ts->...t", weights, keys.astype(np.float32))[..., queries]  # (..., Q)
         scores[name] = there.mean(-1) if queries.any() else np.full(there.shape[:-1], np.nan)
     return scores
 
