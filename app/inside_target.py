@@ -82,7 +82,7 @@ def _box(study: Study, lang: str, position: int, name: str, taken: str) -> str:
         on_change=_picked,
         args=(name, tokenizer, options),
         help=t("causes.token_help", lang),
-        width=168,
+        width=180,
     )
     return entry
 
