@@ -71,6 +71,14 @@ def clear() -> None:
     st.session_state.edits = []
 
 
+def switch(name: str, lang: str, key: str) -> None:
+    """A button that switches this head or layer off, or on again."""
+    off = name in st.session_state.edits
+    label = t("inside.switch_on" if off else "inside.switch_off", lang, what=shown(name, lang))
+    full = len(st.session_state.edits) >= MOST and not off
+    st.button(label, key=key, on_click=remove if off else add, args=(name,), disabled=full)
+
+
 def buttons(lang: str, place: str) -> None:
     """Undo and Clear."""
     none = not st.session_state.edits

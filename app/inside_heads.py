@@ -40,13 +40,8 @@ def _switches(config, lang: str, layer: int, head: int) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         state.index_box("layer", t("app.layer", lang), config.n_layer)
         state.index_box("head", t("app.head", lang), config.n_head)
-        for name in (inside_edits.name_of(layer, head), inside_edits.name_of(layer)):
-            off = name in st.session_state.edits
-            label = t("inside.switch_on" if off else "inside.switch_off", lang, what=inside_edits.shown(name, lang))
-            act = inside_edits.remove if off else inside_edits.add
-            full = len(st.session_state.edits) >= inside_edits.MOST and not off
-            key = "switch_head" if "H" in name else "switch_layer"
-            st.button(label, key=key, on_click=act, args=(name,), disabled=full)
+        inside_edits.switch(inside_edits.name_of(layer, head), lang, "switch_head")
+        inside_edits.switch(inside_edits.name_of(layer), lang, "switch_layer")
         inside_edits.buttons(lang, "tab")
 
 
@@ -131,7 +126,7 @@ def _ranking(study: Study, lang: str, layer: int, head: int, left) -> None:
         bars,
         names,
         values,
-        texts=[numbers.score(float(value), 2 if abs(values[0]) >= 1 else 3) for value in values],
+        texts=[_said(float(value), 2 if abs(values[0]) >= 1 else 3, measure) for value in values],
         chosen=places.index((layer, head)) if (layer, head) in places else None,
         value_title=t(f"inside.axis_{measure}", lang, **({"token": target} if measure == "change" else {})),
         key="ranking",
@@ -152,6 +147,10 @@ def _ranking(study: Study, lang: str, layer: int, head: int, left) -> None:
             on_pick=lambda n: st.session_state.update(layer=n // config.n_head, head=n % config.n_head),
         )
         st.caption(t(f"inside.map_caption_{measure}", lang))
+
+
+def _said(value: float, digits: int, measure: str) -> str:
+    return numbers.score(value, digits) if measure == "change" else f"{value:.{digits}f}"
 
 
 def _columns(found: HeadEffects) -> dict:

@@ -123,6 +123,7 @@ def _matrix(study: Study, place: tuple[int, int], score: float, lang: str) -> No
         data=lambda: _cells(study, weights, part),
     )
     st.caption(t("inside.matrix_caption", lang, score=numbers.weight(score)))
+    inside_edits.switch(inside_edits.name_of(layer, head), lang, "switch_pattern")
 
 
 def _cells(study: Study, weights: np.ndarray, part: slice) -> saving.Columns:

@@ -153,6 +153,8 @@ def test_patterns_are_those_of_the_analysis(pattern, bundled):
     app = opened("inside", tab="patterns", text=SENTENCE, pattern=pattern, pick="L4H1")
     cells = numbers(drawn(app, "pattern_matrix")["data"][0]["z"])
     np.testing.assert_allclose(cells, there.weights[4, 1], atol=1e-6)
+    pressed(app, "switch_pattern")
+    assert linked(app)["edits"] == "L4H1"
     assert not app.warning and linked(app)["pick"] == (None if (layer, head) == (4, 1) else "L4H1")
 
 
