@@ -42,7 +42,7 @@ def stream(study: state.Study, walked: Walk, layer: int) -> None:
     )
     here = state.plain(state.token_at(study, focus))
     said = t(f"block.walk_{norm}", lang, token=here, layer=layer, channels=walked.out.shape[1])
-    st.caption(f"{said} {t('embeddings.sum_clipped', lang, limit=f'{limit:g}')}")
+    st.caption(said + (" " if lang == "en" else "") + t("embeddings.sum_clipped", lang, limit=f"{limit:g}"))
 
 
 def curve(study: state.Study, walked: Walk, top: Units, layer: int, unit: int) -> None:

@@ -63,9 +63,9 @@ def sums() -> None:
         ),
     )
     words = t("embeddings.sum_caption" if has_places else "embeddings.sum_none", lang, **said)
-    st.caption(
-        words + (" " + t("embeddings.sum_clipped", lang, limit=f"{limit:g}") if np.abs(every).max() > limit else "")
-    )
+    if np.abs(every).max() > limit:
+        words += (" " if lang == "en" else "") + t("embeddings.sum_clipped", lang, limit=f"{limit:g}")
+    st.caption(words)
 
 
 def neighbours() -> None:
