@@ -97,6 +97,7 @@ def test_a_click_on_the_map_chooses_the_head(show, bundled):
     page.mouse.up()
     linked(page, layer=2, head=4)
     page.get_by_role("button", name=t("inside.switch_off", "en", what="L2·H4"), exact=True).wait_for()
+    assert (query(page)["layer"], query(page)["head"]) == ("2", "4")
 
 
 def test_the_lens_follows_the_focus(show):
