@@ -23,6 +23,7 @@ CONTRAST_CODE = (contrast, contrasting._before)
 METHODS = ("integrated", "gradient")
 BASELINES = ("zero", "mean", "token")
 LARGEST = 14  # bars
+READS = 6  # heads and the tokens they read
 POINTS = 40  # gradients that integrated gradients take, about
 LONG = 1e12  # operations from which the reader is asked first
 
@@ -185,6 +186,8 @@ def show_contrast(study: Study, lang: str) -> None:
     with right, components.careful(lang):
         st.markdown(f"**{t('causes.adds_up', lang)}**")
         st.html(cause_panels.sums(_parts(found, lang), 6, dark))
+        st.markdown(f"**{t('causes.reads', lang)}**")
+        st.html(cause_panels.sums(_reads(study, found), -1, dark))
     by_token = found.sources.sum((0, 1))  # (T,)
     limit = numbers.nice_limit(float(np.abs(by_token).max()))
     st.markdown(f"**{t('causes.sources', lang)}**")
@@ -235,6 +238,16 @@ def _largest(found: Contrast, lang: str) -> None:
         title=t("causes.contrast_largest", lang),
         data=lambda: {"component": [*names], "contribution": [*names.values()]},
     )
+
+
+def _reads(study: Study, found: Contrast) -> list[tuple[str, str]]:
+    """The heads' largest parts by the token that each is taken from."""
+    largest = np.argsort(-np.abs(found.sources), axis=None, kind="stable")[:READS]
+    places = zip(*np.unravel_index(largest, found.sources.shape), strict=True)
+    return [
+        (f"L{i}·H{h} ← {state.token_text(study, int(s))} ({s})", numbers.score(float(found.sources[i, h, s]), 3))
+        for i, h, s in places
+    ]
 
 
 def _parts(found: Contrast, lang: str) -> list[tuple[str, str]]:
