@@ -84,9 +84,14 @@ def in_words(intact: Side, broken: Side) -> dict[str, str]:
     found = {}
     for name, read in NUMBERS.items():
         a, b = read(intact), read(broken)
-        found |= {f"a_{name}": f"{a:.3f}", f"b_{name}": f"{b:.3f}", f"d_{name}": score(b - a, 3)}
+        found |= {f"a_{name}": three(a), f"b_{name}": three(b), f"d_{name}": score(b - a, 3)}
     layer, head = sharpest(broken)
     return found | {"early": str(intact.early), "head": f"L{layer}·H{head}"}
+
+
+def three(x: float) -> str:
+    """A number with three decimals and a true minus; no sign on what rounds to zero."""
+    return score(x, 3).removeprefix("+")
 
 
 def sharpest(side: Side) -> tuple[int, int]:
@@ -123,6 +128,8 @@ def table(names: Sequence[str], sides: Sequence[Side], lang: str) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in (*names, t("breakit.difference", lang)))
     body = ""
     for name, read in NUMBERS.items():
+        if name in ("own", "ahead") and not any(side.measured.ahead.any() for side in sides):
+            continue  # both have a mask: read as in training is from left to right
         body += _row(t(f"breakit.row_{name}", lang), [read(side) for side in sides], _margin(name, sides))
         if name == "used":
             bits = [read(side) * side.bits for side in sides]
@@ -133,19 +140,23 @@ def table(names: Sequence[str], sides: Sequence[Side], lang: str) -> str:
 
 
 def _row(label: str, values: Sequence[float], margin: str) -> str:
-    cells = "".join(f"<td>{value:.3f}</td>" for value in values)
+    cells = "".join(f"<td>{three(value)}</td>" for value in values)
     difference = score(values[1] - values[0], 3)
     return f"<tr><th class='t'>{escape(label)}</th>{cells}<td>{difference}{margin}</td></tr>"
 
 
 def _margin(name: str, sides: Sequence[Side]) -> str:
-    """Twice the standard error of the mean difference over the windows."""
     if name not in BY_WINDOW:
         return ""
-    differences = BY_WINDOW[name](sides[1]) - BY_WINDOW[name](sides[0])
-    if len(differences) < 2 or not differences.any():
-        return ""
-    return f" ± {2 * differences.std(ddof=1) / np.sqrt(len(differences)):.3f}"
+    _, margin = difference(BY_WINDOW[name](sides[0]), BY_WINDOW[name](sides[1]))
+    return f" ± {margin:.3f}" if margin else ""
+
+
+def difference(intact: np.ndarray, broken: np.ndarray) -> tuple[float, float]:
+    """Mean of the differences over the windows, (N,) each, and twice its standard error; 0 for a single window."""
+    found = broken - intact
+    margin = 2 * found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else 0.0
+    return float(found.mean()), float(margin)
 
 
 def live_curves(lines: dict[str, dict[str, np.ndarray]], steps: int, lang: str, dark: bool) -> None:

@@ -11,10 +11,23 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "app"))  # as Streamlit does 
 import jobs
 import live
 import models
+import pair_results
+import pairs
 import sources
 import speed
 
-__all__ = ["empty_folder", "finished_runs", "jobs", "live", "models", "sources", "speed", "until"]
+__all__ = [
+    "empty_folder",
+    "finished_runs",
+    "jobs",
+    "live",
+    "models",
+    "pair_results",
+    "pairs",
+    "sources",
+    "speed",
+    "until",
+]
 
 MOST = 120  # seconds that a loaded machine may take
 

@@ -1,14 +1,14 @@
 """The Break it page without a browser: what is hollow, the numbers of a pair, the queue, refusals."""
 
+import base64
 import json
 import shutil
 
 import numpy as np
 import pytest
 from app_driver import html, linked, opened, said, tables, typed, well
-from app_runs import empty_folder, jobs, live, models, sources, until  # noqa: F401 (a fixture)
+from app_runs import empty_folder, jobs, live, models, pair_results, pairs, sources, until  # noqa: F401 (a fixture)
 
-import pairs  # isort: skip  (from app/, which app_runs has made known)
 from gpt1viz import cli, load
 from gpt1viz.analysis.broken import measure
 from gpt1viz.data.toys.stories import split, stories
@@ -118,7 +118,21 @@ def test_a_finished_pair_is_compared_with_its_own_numbers(pair, short):
     names = {trace.get("name") for trace in charts[0]["data"]}
     assert {t("breakit.gpt1", "en"), t("breakit.no_mask", "en")} <= names
     assert said(app).count(t("train.sample", "en", step=STEPS)) == 2 and "once upon a time" in html(app)
-    assert models.run_id("breakit-gpt1") in app.selectbox(key="model").options or app.selectbox(key="model").options
+    assert t("runs.model", "en", run="breakit-no-mask") in app.selectbox(key="model").options
+
+
+def test_all_pairs_are_compared_and_what_is_missing_stays_empty(pair):
+    app = opened("breakit", broken="relu")
+    assert well(app) and not app.get("plotly_chart")
+    app.toggle(key="all_pairs").set_value(True).run()
+    assert well(app)
+    (chart,) = app.get("plotly_chart")
+    (drawn,) = json.loads(chart.proto.spec)["data"]
+    sides = [pair_results.side(f"breakit-{name}", models.stamp(f"runs/breakit-{name}")) for name in ("gpt1", "no-mask")]
+    lost = sides[1].measured.left_to_right - sides[0].measured.left_to_right
+    values = np.frombuffer(base64.b64decode(drawn["x"]["bdata"]), drawn["x"]["dtype"])
+    assert values[0] == pytest.approx(lost.mean()) and np.isnan(values[1:]).all()
+    assert drawn["customdata"][0].endswith(f"{2 * lost.std(ddof=1) / len(lost) ** 0.5:.3f}")
 
 
 def test_what_is_typed_there_is_read_by_both(pair):

@@ -14,7 +14,8 @@ import streamlit as st
 
 from gpt1viz.analysis import broken
 from gpt1viz.errors import GPT1VizError
-from gpt1viz.figures import curves, head_stages, next_tokens
+from gpt1viz.figures import bars, curves, head_stages, next_tokens
+from gpt1viz.figures.numbers import score
 from gpt1viz.model import MLP, Block, attend, causal_mask, sinusoids
 from gpt1viz.text import t
 from gpt1viz.training import breakit, schedules
@@ -74,7 +75,8 @@ def training(pair: tuple[str, str]) -> None:
             st.error(t("train.failed_before", lang, name=state.plain(name_of(variant)), fault=state.plain(fault)))
     going = any(states[variant] in ("running", "preparing", "waiting") for variant in pair)
     if going:
-        st.caption(t("breakit.going", lang))
+        left = sum(states[variant] != "done" for variant in pair)
+        st.caption(t("train.close_tab" if left == 1 else "breakit.going", lang))
     st.fragment(progress, run_every=1 if going else None)(pair, states)
 
 
@@ -152,6 +154,39 @@ def compared(pair: tuple[str, str]) -> None:
         st.caption(t("breakit.writes_caption", lang))
     with components.careful(lang):
         looks(names, runs, results.sharpest(sides[1]))
+
+
+def everything() -> None:
+    """The difference that each trained pair comes to; the others are hollow."""
+    st.subheader(t("breakit.all", lang), anchor=False)
+    if not st.toggle(t("breakit.all_show", lang), key="all_pairs", persist_state="session"):
+        return
+    found, bar = {}, st.progress(0.0)
+    for n, variant in enumerate(BROKEN):
+        bar.progress(n / len(BROKEN), name_of(variant))
+        runs = [pairs.run_of(name) for name in (breakit.VARIANTS[variant].twin, variant)]
+        if all(run and pairs.is_done(run) for run in runs):
+            intact, broken_one = (results.side(run.name, models.stamp(models.run_id(run.name))) for run in runs)
+            found[variant] = results.difference(intact.measured.left_to_right, broken_one.measured.left_to_right)
+    bar.empty()
+    if not found:
+        st.info(t("breakit.all_none", lang))
+        return
+    nothing = (np.nan, np.nan)
+    values, margins = np.array([found.get(variant, nothing) for variant in BROKEN]).T
+    names = [f"{MARKS['done' if variant in found else 'missing']} {name_of(variant)}" for variant in BROKEN]
+    components.chart(
+        bars,
+        names,
+        values,
+        intervals=np.stack([values - margins, values + margins], axis=1),
+        texts=[f"{score(value, 3)} ± {margin:.3f}" for value, margin in zip(values, margins, strict=True)],
+        value_title=t("breakit.all_axis", lang),
+        key="all",
+        title=t("breakit.all", lang),
+        data=lambda: {"variant": BROKEN, "difference": values, "twice_standard_error": margins},
+    )
+    st.caption(t("breakit.all_caption", lang))
 
 
 def draw_curves(names: list[str], runs: list) -> None:
@@ -240,5 +275,7 @@ if all(pairs.state(variant) == "done" for variant in pair):
     compared(pair)
 else:
     training(pair)
+with components.careful(lang):
+    everything()
 components.look_for("breakit", lang)
 components.show_code(lang, *CODE[chosen], breakit.plan)
