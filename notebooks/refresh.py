@@ -63,7 +63,7 @@ EMPTY = """<style>
 
 def execute(path: Path):
     """The notebook at `path` with fresh outputs; plotly figures as data, widgets with their state."""
-    os.environ["PLOTLY_RENDERER"] = "plotly_mimetype"
+    os.environ |= {"PLOTLY_RENDERER": "plotly_mimetype", "TQDM_DISABLE": "1"}
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(HERE)}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", coalesce_streams=True, resources=resources).execute()

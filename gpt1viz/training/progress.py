@@ -1,12 +1,15 @@
 """One progress bar, in terminals and notebooks; quiet when nobody looks."""
 
+import os
 import sys
 
 from tqdm.auto import tqdm
 
 
 def watched() -> bool:
-    """Whether somebody looks: a terminal or a notebook."""
+    """Whether somebody looks: a terminal or a notebook; TQDM_DISABLE=1 says that nobody does."""
+    if os.environ.get("TQDM_DISABLE") == "1":
+        return False
     python = sys.modules.get("IPython")
     return sys.stderr.isatty() or (python is not None and python.get_ipython() is not None)
 
