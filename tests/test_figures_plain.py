@@ -83,3 +83,10 @@ def test_layouts_draw_every_token_at_its_place():
     assert fig.layout.shapes[0].fillcolor == palette.START[0]
     with pytest.raises(ValueError, match="3"):
         figures.layouts([row], [["fox"]])
+
+
+def test_labels_of_near_points_stand_on_different_sides():
+    places = np.array([[0.0, 0.0], [0.01, 0.03], [5.0, 5.0], [-5.0, -5.0]])
+    sides = figures.points(places, ["princess", "bread", "far", "off"]).data[0].textposition
+    assert sides[0] != sides[1] and sides[2:] == ("top center", "top center")
+    assert figures.points(places[:1], ["one"]).data[0].textposition == ("top center",)
