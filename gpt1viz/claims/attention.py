@@ -62,8 +62,9 @@ def itself(model: GPT1, tokenizer: Tokenizer) -> Result:
         drawing=Drawing(
             "heatmap",
             (felt, names, names),
-            titles={"row_title": "itself_row", "column_title": "itself_column", "hover": "moved"},
-            columns={"changed": query.ravel(), "felt_at": key.ravel(), "moved": felt.ravel()},
+            {"kind": "amount"},
+            {"row_title": "itself_row", "column_title": "itself_column", "hover": "moved"},
+            {"changed": query.ravel(), "felt_at": key.ravel(), "moved": felt.ravel()},
         ),
     )
 
@@ -169,7 +170,7 @@ def scaling(model: GPT1, tokenizer: Tokenizer) -> Result:
         },
         drawing=Drawing(
             "lines",
-            (sizes, lines),
+            ([str(size) for size in sizes], lines),
             titles={"x_title": "scaling_x", "y_title": "scaling_y"},
             columns={"head_size": sizes, **lines},
         ),
