@@ -1,7 +1,6 @@
 """Task inputs in plotly: the rows that the model reads, special tokens as pills, texts as chips, positions below."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
@@ -10,16 +9,13 @@ from gpt1viz.text import t
 
 from . import theme
 
-if TYPE_CHECKING:
-    from gpt1viz.inputs import Row
-
 SPECIAL = {"start": palette.START, "delim": palette.DELIMITER, "extract": palette.EXTRACT}
 LINE = 100  # characters, after which a row goes on below
 ROOM = 2.2  # characters that a chip takes besides its text
 
 
 def layouts(
-    rows: Sequence["Row"],
+    rows: Sequence,
     tokens: Sequence[Sequence],
     names: Sequence[str] = (),
     *,
@@ -29,7 +25,7 @@ def layouts(
     """The rows of one example under each other, each token with its position.
 
     Args:
-        rows: as `inputs.layout` made them.
+        rows: inputs.Row, as `inputs.layout` made them.
         tokens: of each row its tokens, as `inputs.pieces` gives them.
         names: what stands above each row.
 
@@ -49,7 +45,7 @@ def layouts(
     return fig.update_layout(height=round(30 * top) + 20)
 
 
-def _row(fig: go.Figure, row: "Row", tokens: Sequence, top: float, lang: str, dark: bool) -> float:
+def _row(fig: go.Figure, row, tokens: Sequence, top: float, lang: str, dark: bool) -> float:
     """Draw one row; how far down it goes."""
     x, labels = 0.0, theme.labels(tokens)
     for span in row.spans:
