@@ -164,11 +164,14 @@ def bars(
             hovertemplate="%{y} %{customdata}<extra></extra>",
         )
     )
+    notes, font = [], {"family": palette.MONO, "size": 12, "color": palette.INK[dark]}
     for place, (value, (first, last), text) in enumerate(zip(x, ends, texts, strict=True)):
         if not np.isnan(value):  # behind the bar and its whisker
             side = {"xanchor": "right", "xshift": -6} if value < 0 else {"xanchor": "left", "xshift": 6}
             end = min(value, first) if value < 0 else max(value, last)
-            fig.add_annotation(x=end, y=place, text=theme.markup(text, 40), showarrow=False, **side)
+            notes.append(
+                {"x": end, "y": place, "text": theme.markup(text, 40), "showarrow": False, "font": font} | side
+            )
     low, high = min(0.0, float(np.nanmin(ends, initial=0))), max(0.0, float(np.nanmax(ends, initial=0)))
     room = max(0.16, 0.028 * max(map(len, texts), default=0)) * ((high - low) or 1.0)
     fig.update_xaxes(title=value_title or None, range=[low - (room if low < 0 else 0), high + room], nticks=7)
@@ -179,7 +182,7 @@ def bars(
     if low < 0:
         fig.add_vline(x=0, line={"color": palette.BORDER[dark], "width": 1})
     fig = theme.dress(fig, height=60 + 26 * len(x) + (44 if title else 12), dark=dark, title=title)
-    return fig.update_annotations(font={"family": palette.MONO, "size": 12})
+    return fig.update_layout(annotations=notes)
 
 
 def _whiskers(x: np.ndarray, ends: np.ndarray, dark: bool) -> dict:
