@@ -63,7 +63,7 @@ EMPTY = """<style>
 
 def execute(path: Path):
     """The notebook at `path` with fresh outputs; plotly figures as data, widgets with their state."""
-    os.environ |= {"PLOTLY_RENDERER": "plotly_mimetype", "TQDM_DISABLE": "1"}
+    os.environ["PLOTLY_RENDERER"] = "plotly_mimetype"
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(HERE)}}
     NotebookClient(notebook, timeout=600, kernel_name="python3", coalesce_streams=True, resources=resources).execute()
@@ -71,7 +71,7 @@ def execute(path: Path):
 
 
 def paint(notebook) -> None:
-    """Put a PNG in place of every plotly figure, every canvas view and every slider with what it moves."""
+    """Put a PNG in place of every plotly figure, canvas view, and slider with what it moves; no progress bar stays."""
     widgets = notebook.metadata.get("widgets", {}).get("application/vnd.jupyter.widget-state+json", {}).get("state", {})
     script = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
     with sync_playwright() as playwright:
@@ -79,13 +79,16 @@ def paint(notebook) -> None:
         page = browser.new_page(viewport={"width": WIDTH, "height": 900}, device_scale_factor=1.5)
         page.set_content(EMPTY)
         page.add_script_tag(path=str(script))
-        for output in (output for cell in notebook.cells for output in cell.get("outputs", [])):
+        for cell, output in [(one, output) for one in notebook.cells for output in one.get("outputs", [])]:
             data = output.get("data", {})
             if PLOTLY in data:
                 drawings = [(DRAW_PLOTLY, [data[PLOTLY]])]
             elif WIDGET in data:
                 drawings = list(drawn(data[WIDGET]["model_id"], widgets))
             else:
+                continue
+            if not drawings:
+                cell.outputs.remove(output)
                 continue
             picture = base64.b64encode(screenshot(page, drawings)).decode()
             output["data"] = {"image/png": picture, "text/plain": "<picture>"}
@@ -103,7 +106,7 @@ def drawn(model: str, widgets: dict) -> Iterator[tuple[str, list]]:
     elif "outputs" in state:
         yield from ((DRAW_PLOTLY, [output["data"][PLOTLY]]) for output in state["outputs"])
     else:
-        for child in state["children"]:
+        for child in state.get("children", ()):
             yield from drawn(child.removeprefix("IPY_MODEL_"), widgets)
 
 

@@ -1,15 +1,12 @@
 """One progress bar, in terminals and notebooks; quiet when nobody looks."""
 
-import os
 import sys
 
 from tqdm.auto import tqdm
 
 
 def watched() -> bool:
-    """Whether somebody looks: a terminal or a notebook; TQDM_DISABLE=1 says that nobody does."""
-    if os.environ.get("TQDM_DISABLE") == "1":
-        return False
+    """Whether somebody looks: a terminal or a notebook."""
     python = sys.modules.get("IPython")
     return sys.stderr.isatty() or (python is not None and python.get_ipython() is not None)
 

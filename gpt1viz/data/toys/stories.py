@@ -23,5 +23,6 @@ def _story(kind: str, example: TextExample) -> str:
     texts = example.texts
     if kind == "choice":
         context, question, *answers = texts
-        texts = (context, question, answers[int(example.label)])
+        assert isinstance(example.label, int)
+        texts = (context, question, answers[example.label])
     return " ".join(filter(None, texts))
