@@ -104,7 +104,16 @@ def activation(
     share = np.histogram(np.clip(inputs, x[0], x[-1]), edges)[0] / np.size(inputs)  # (BINS,)
     fig = make_subplots(2, 1, shared_xaxes=True, vertical_spacing=0.05, row_heights=[0.62, 0.38])
     ink = palette.MLP[dark]
-    fig.add_scatter(x=x, y=y, mode="lines", name=name, line={"color": ink, "width": 2}, hoverinfo="skip", row=1, col=1)
+    fig.add_scatter(
+        x=x,
+        y=y,
+        mode="lines",
+        name=name,
+        line={"color": ink, "width": 2, "simplify": False},
+        hoverinfo="skip",
+        row=1,
+        col=1,
+    )
     fig.add_scatter(
         x=[at for at, _ in marked.values()],
         y=[out for _, out in marked.values()],
