@@ -67,6 +67,7 @@ def test_all_rows_run_and_each_shows_its_details(lang, bundled):
     assert words(said(app)).count(t("claims.seen", lang)) == 17
     for claim in CLAIMS.values():
         assert claim.words("holds", lang) in words(said(app))
+    for claim in list(CLAIMS.values())[:: 1 if lang == "en" else 7]:
         pushed(app, f"more_{claim.id}")
         assert well(app), claim.id
         assert claim.words("source", lang) in words(said(app)), claim.id
@@ -94,7 +95,7 @@ def test_links(bundled):
     assert well(app) and app.warning and linked(app)["claim"] is None
 
 
-CHANGES = [{"norm": "pre"}, {"causal": False}, {"positions": "none"}, {"n_layer": 1, "n_head": 1}]
+CHANGES = [{"norm": "pre", "causal": False, "positions": "none"}, {"n_layer": 1, "n_head": 1}]
 
 
 @pytest.mark.parametrize("changes", CHANGES, ids=str)

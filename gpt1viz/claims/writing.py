@@ -68,7 +68,7 @@ def draft(model: GPT1, tokenizer: Tokenizer) -> Result:
         numbers=numbers,
         drawing=Drawing(
             "heatmap",
-            (np.stack([p.numpy()[top], shares["checked"], shares["draft"]]), ["p", "q → p", "q"], names),
+            (np.stack([p.numpy()[top], shares["checked"], shares["draft"]]), ["p", "q→p", "q"], names),
             {"kind": "probability", "texts": [[f"{x:.1%}" for x in row] for row in (p.numpy()[top], *shares.values())]},
             {"hover": "probability"},
             {"token": [piece.text for piece in names], "target": p.numpy()[top], **shares},
