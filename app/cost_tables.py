@@ -12,7 +12,9 @@ from gpt1viz.text import t
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], dark: bool, chosen: int | None = None) -> str:
     """A table whose first column is words and whose others are numbers; `chosen` is a row in bold."""
-    top = "".join(f"<th class='{_kind(i)}'>{escape(cell)}</th>" for i, cell in enumerate(head))
+    top = "".join(
+        f"<th class='{_kind(i)}' style='padding-right:16px'>{escape(cell)}</th>" for i, cell in enumerate(head)
+    )
     body = ""
     for n, row in enumerate(rows):
         weight = " style='font-weight:600'" if n == chosen else ""
@@ -30,8 +32,9 @@ def _kind(column: int) -> str:
 def _style(cell: str, column: int) -> str:
     """Words in the page's font, long ones over several lines."""
     if not column:
-        return "font-family:inherit;max-width:none"
-    return "font-family:inherit;white-space:normal;max-width:13em" if len(cell) > 16 else ""
+        return "font-family:inherit;max-width:none;padding-right:16px"
+    words = "font-family:inherit;white-space:normal;max-width:13em;" if len(cell) > 16 else ""
+    return f"{words}padding-right:16px"
 
 
 def hardware(chosen: str, n: int, utilisation: float, half: bool, price: float, lang: str, dark: bool) -> str:

@@ -16,6 +16,7 @@ from gpt1viz.explain import explain
 from gpt1viz.text import t
 
 OTHER = "the hen and the rabbit went into the"
+UNLIKE = {"norm": "pre", "causal": False, "positions": "none", "afn": "relu"}
 DRAWINGS = {"compare_surprisal", "compare_weights", "compare_next_a", "compare_next_b", "compare_next_change"}
 DRAWINGS |= {"compare_stream_lines", "compare_stream_change", "strip", "strip_b", "grid", "grid_b"}
 
@@ -102,7 +103,7 @@ def test_the_focus_follows_the_shared_tokens():
 
 
 def test_other_models_vocabularies_and_depths(tmp_path, monkeypatch, bundled):
-    folders = [huggingface(tmp_path / "small"), tuned(tmp_path, "entailment"), base(tmp_path, norm="pre", causal=False)]
+    folders = [huggingface(tmp_path / "small"), tuned(tmp_path, "entailment"), base(tmp_path, **UNLIKE)]
     monkeypatch.setenv("GPT1VIZ_MODELS", os.pathsep.join(map(str, folders)))
     text = "the fox ran to the hen"
     app = opened("compare", text=text, model2="small")
