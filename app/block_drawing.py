@@ -96,10 +96,10 @@ def _path(way: str, ink: str, width: int) -> str:
 
 
 def _norm(x: int, y: int, dark: bool, lang: str) -> str:
-    return _box(x, y, 72, t("block.norm", lang), palette.INK[dark], dark, 11)
+    return _box(x, y, 72, t("block.norm", lang), palette.INK[dark], dark, 12)
 
 
-def _box(x: int, y: int, width: int, name: str, ink: str, dark: bool, size: int = 13) -> str:
+def _box(x: int, y: int, width: int, name: str, ink: str, dark: bool, size: int = 14) -> str:
     place = f"x='{x}' y='{y}' width='{width}' height='30'"
     body = f"<rect {place} rx='4' fill='{palette.PAPER[dark]}' stroke='{ink}' stroke-width='1.5'/>"
     return body + _text(x + width / 2, y + 20, name, ink, size)
@@ -111,7 +111,7 @@ def _numbers(above: Mapping[str, int], below: Mapping[str, int], lengths: Length
     for places, y in ((above, LINE - 20), (below, BOX + 48)):
         for name, x in places.items():
             if name in lengths:
-                body += _text(x, y, f"{lengths[name]:.2f}", ink, 12, palette.MONO)
+                body += _text(x, y, f"{lengths[name]:.2f}", ink, 13, palette.MONO)
     return body
 
 

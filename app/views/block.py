@@ -55,7 +55,7 @@ with components.careful(lang):
 components.look_for("block", lang)
 
 st.subheader(t("block.mlp_title", lang), anchor=False)
-left, right = st.columns([1.4, 1], gap="medium")
+left, right = st.columns([1.1, 1], gap="medium")
 with left, components.careful(lang):
     block_panels.curve(study, walked, top, layer, unit)
 with right, components.careful(lang):

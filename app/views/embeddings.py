@@ -79,7 +79,7 @@ def neighbours() -> None:
                 bars,
                 names,
                 found.values,
-                texts=[f"{value:.2f}".replace("-", numbers.MINUS) for value in found.values],
+                texts=[numbers.three(float(value)) for value in found.values],
                 value_title=t(f"embeddings.{by}", lang),
                 key=f"near_{by}",
                 title=f"{t('embeddings.near_title', lang, token=name)}, {t(f'embeddings.near_{by}', lang)}",
