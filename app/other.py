@@ -74,6 +74,8 @@ def choose(a: state.Study) -> state.Study:
     n = len(explanation.tokens)
     if n < explanation.n_typed:
         st.caption("B: " + t("app.cut", lang, n=n, m=explanation.n_typed))
+    if unknown := sum(piece.unknown for piece in explanation.tokens):
+        st.caption("B: " + t("app.unknown_one" if unknown == 1 else "app.unknown", lang, n=unknown))
     return state.Study(lang, model_id, stamp, loaded, explanation, n - 1)
 
 

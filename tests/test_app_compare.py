@@ -91,6 +91,8 @@ def test_nothing_shared_unknown_model_and_markup():
     app = opened("compare", text="the", text2="golden king")
     assert well(app) and t("compare.nothing_shared", "en") in said(app)
     assert "compare_weights" not in app.session_state.drawings
+    app = opened("compare", text="the fox", text2="the 狐 ran")
+    assert well(app) and "B: " + t("app.unknown_one", "en") in said(app)
     app = opened("compare", text="the fox", text2=" \u200b ")
     assert not app.exception and not app.error
 
