@@ -8,10 +8,12 @@ import jobs
 import live
 import models
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
 from gpt1viz import palette
 from gpt1viz.analysis.broken import Measured, measure
+from gpt1viz.figures import bars
 from gpt1viz.figures.curves import Line
 from gpt1viz.figures.numbers import score
 from gpt1viz.text import t
@@ -157,6 +159,13 @@ def difference(intact: np.ndarray, broken: np.ndarray) -> tuple[float, float]:
     found = broken - intact
     margin = 2 * found.std(ddof=1) / np.sqrt(len(found)) if len(found) > 1 else 0.0
     return float(found.mean()), float(margin)
+
+
+def all_bars(names: Sequence[str], values: np.ndarray, *, lang: str, dark: bool, **options) -> go.Figure:
+    """`bars` whose names are words, not tokens: printed whole, their blanks as blanks."""
+    words = {str(place): escape(name) for place, name in enumerate(names)}
+    figure = bars(names, values, lang=lang, dark=dark, **options)
+    return figure.update_yaxes(labelalias=words, tickfont={"family": palette.SANS, "size": 13})
 
 
 def live_curves(lines: dict[str, dict[str, np.ndarray]], steps: int, lang: str, dark: bool) -> None:

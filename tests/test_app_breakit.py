@@ -189,6 +189,17 @@ def test_what_waits_can_be_taken_back(begun):
     assert pairs.state("gpt1") == pairs.state("relu") == "missing"
 
 
+def test_stopping_a_pair_stops_what_runs_of_it_and_nothing_else(pair, begun, monkeypatch):
+    stopped = []
+    monkeypatch.setattr(jobs, "stop", stopped.append)
+    monkeypatch.setattr(pairs, "state", lambda variant: "running" if variant == "gpt1" else "missing")
+    begun[1].append("breakit-gpt1")
+    pairs.queue().ask(["relu", "pre-ln"], "en")
+    pairs.queue().stop(("gpt1", "relu"))
+    assert stopped == ["breakit-gpt1"] and pairs.queue().waiting == ["pre-ln"]
+    pairs.queue().stop(("pre-ln",))
+
+
 def test_what_cannot_start_is_said_and_holds_nobody_up(begun, monkeypatch):
     calls, _ = begun
 

@@ -14,7 +14,7 @@ import streamlit as st
 
 from gpt1viz.analysis import broken
 from gpt1viz.errors import GPT1VizError
-from gpt1viz.figures import bars, curves, head_stages, next_tokens
+from gpt1viz.figures import curves, head_stages, next_tokens
 from gpt1viz.figures.numbers import score
 from gpt1viz.model import MLP, Block, attend, causal_mask, sinusoids
 from gpt1viz.text import t
@@ -176,7 +176,7 @@ def everything() -> None:
     values, margins = np.array([found.get(variant, nothing) for variant in BROKEN]).T
     names = [f"{MARKS['done' if variant in found else 'missing']} {name_of(variant)}" for variant in BROKEN]
     components.chart(
-        bars,
+        results.all_bars,
         names,
         values,
         intervals=np.stack([values - margins, values + margins], axis=1),

@@ -69,7 +69,7 @@ def plan(variant: str, steps: int = STEPS) -> Plan:
     Raises:
         KeyError: there is no such variant.
     """
-    looks: dict[str, Any] = {"eval_every": max(1, steps // 12), "sample_every": max(1, steps // 4)}
+    looks: dict[str, Any] = {"eval_every": max(25, steps // 12), "sample_every": max(50, steps // 4)}
     settings = PretrainSettings(steps=steps, prompts=PROMPTS, **TRAINING, **looks)
     shape = GPT1Config(n_vocab=VOCABULARY, **SHAPE).to_dict()
     shape.pop("n_vocab")
