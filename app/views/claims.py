@@ -96,7 +96,8 @@ def answer(claim: Claim) -> None:
         name = t(f"claims.verdict_{bet}", lang)
         words = t("claims.won" if bet == claim.verdict else "claims.lost", lang, bet=name)
     verdict = f"{MARKS[claim.verdict]} {t(f'claims.verdict_{claim.verdict}', lang)}"
-    st.markdown(f"**{verdict}** ({words}) · {state.plain(claim.words('holds', lang))}")
+    holds = state.plain(claim.words("holds", lang))
+    st.markdown(t("claims.answer", lang, verdict=verdict, bet=words, holds=holds))
     st.markdown(said(claim))
 
 
