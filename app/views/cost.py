@@ -110,13 +110,13 @@ slow = "memory" if writing["memory"] > writing["compute"] else "compute"
 st.caption(t(f"cost.waits_for_{slow}", lang, n=config.n_ctx))
 
 
-def part_bars(kind: str, parts: dict, show, roles: dict) -> None:
-    """The parts of a cost as bars, each with its number and share."""
+def part_bars(kind: str, parts: dict, show, roles: dict, unit: float) -> None:
+    """The parts of a cost as bars, each with its number and share; the axis counts in `unit`."""
     whole = sum(parts.values())
     components.chart(
         bars,
         [t(f"cost.part_{name}", lang) for name in parts],
-        np.array([*parts.values()], np.float64),
+        np.array([*parts.values()]) / unit,
         roles=[roles[name] for name in parts],
         texts=[f"{show(value)} · {numbers.percent(value / whole)}" for value in parts.values()],
         value_title=t(f"cost.axis_{kind}", lang),
@@ -129,11 +129,11 @@ def part_bars(kind: str, parts: dict, show, roles: dict) -> None:
 left, right = side_by_side.two("cost_parts")
 with left:
     st.subheader(t("cost.parameters_title", lang), anchor=False)
-    part_bars("parameters", parameters, lambda value: numbers.short(value, lang), ROLES)
+    part_bars("parameters", parameters, lambda value: numbers.short(value, lang), ROLES, 1e6)
     st.caption(t("cost.parameters_caption", lang, n=f"{config.n_params:,}"))
 with right:
     st.subheader(t("cost.flops_title", lang), anchor=False)
-    part_bars("flops", forward, numbers.operations, ROLES)
+    part_bars("flops", forward, numbers.operations, ROLES, 1e6)
     st.caption(t("cost.flops_caption", lang, n=f"{config.n_ctx:,}"))
 components.look_for("cost", lang)
 
@@ -149,7 +149,7 @@ with left:
         {names[part]: np.array([found[part] / 1e6 for found in by_length]) for part in names},
         roles={names[part]: {"projections": "key", "pairs": "attention"}.get(part, ROLES[part]) for part in names},
         x_title=t("cost.axis_length", lang),
-        y_title=t("cost.axis_mflop", lang),
+        y_title=t("cost.axis_flops", lang),
         marked=config.n_ctx,
         key="cost_length",
         title=t("cost.length_title", lang),
@@ -171,7 +171,7 @@ with right:
         {t(f"cost.part_{part}", lang): values for part, values in by_depth.items()},
         roles={t(f"cost.part_{part}", lang): "ink" if part == "positions" else ROLES[part] for part in rows},
         x_title=t("cost.axis_depth", lang),
-        y_title=t("cost.axis_millions", lang),
+        y_title=t("cost.axis_parameters", lang),
         marked=config.n_layer,
         key="cost_depth",
         title=t("cost.depth_title", lang),
@@ -180,7 +180,7 @@ with right:
     st.caption(t("cost.depth_caption", lang))
 
 st.subheader(t("cost.memory_title", lang), anchor=False)
-part_bars("memory", memory, numbers.size, MEMORY_ROLES)
+part_bars("memory", memory, numbers.size, MEMORY_ROLES, 1e9)
 st.caption(t("cost.memory_caption", lang, n=max(1, texts // n_devices), ctx=f"{config.n_ctx:,}", width=8 * width))
 
 st.subheader(t("cost.now_title", lang), anchor=False)

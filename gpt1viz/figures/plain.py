@@ -173,7 +173,8 @@ def bars(
                 {"x": end, "y": place, "text": theme.markup(text, 40), "showarrow": False, "font": font} | side
             )
     low, high = min(0.0, float(np.nanmin(ends, initial=0))), max(0.0, float(np.nanmax(ends, initial=0)))
-    room = max(0.16, 0.028 * max(map(len, texts), default=0)) * ((high - low) or 1.0)
+    longest = max(map(len, texts), default=0)  # words need more room than tokens
+    room = max(0.16, (0.028 if roles is None else 0.045) * longest) * ((high - low) or 1.0)
     fig.update_xaxes(title=value_title or None, range=[low - (room if low < 0 else 0), high + room], nticks=7)
     fig.update_yaxes(theme.token_axis(names, len(x)) | {"range": [len(x) - 0.5, -0.5]})
     if roles is not None:
