@@ -75,8 +75,8 @@ def training(pair: tuple[str, str]) -> None:
             st.error(t("train.failed_before", lang, name=state.plain(name_of(variant)), fault=state.plain(fault)))
     going = any(states[variant] in ("running", "preparing", "waiting") for variant in pair)
     if going:
-        left = sum(states[variant] != "done" for variant in pair)
-        st.caption(t("train.close_tab" if left == 1 else "breakit.going", lang))
+        in_turn = jobs.max_runs() == 1 and all(states[variant] != "done" for variant in pair)
+        st.caption(t("breakit.going" if in_turn else "train.close_tab", lang))
     st.fragment(progress, run_every=1 if going else None)(pair, states)
 
 
@@ -216,6 +216,9 @@ def looks(names: list[str], runs: list, first: tuple[int, int]) -> None:
     n = len(found[1].tokens)
     if n < found[1].n_typed:
         st.caption(t("app.cut", lang, n=n, m=found[1].n_typed))
+    if text != st.session_state.get("pair_text", text):
+        st.session_state.pos = n - 1
+    st.session_state.pair_text = text
     n_layer, n_head = found[1].weights.shape[:2]
     for name, most, usual in (("layer", n_layer, first[0]), ("head", n_head, first[1]), ("pos", n, n - 1)):
         state.asked(name, usual, state.between(0, most - 1))
@@ -278,4 +281,4 @@ else:
 with components.careful(lang):
     everything()
 components.look_for("breakit", lang)
-components.show_code(lang, *CODE[chosen], breakit.plan)
+components.show_code(lang, *CODE[chosen], broken.measure, breakit.plan)
