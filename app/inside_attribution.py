@@ -23,7 +23,7 @@ CONTRAST_CODE = (contrast, contrasting._before)
 METHODS = ("integrated", "gradient")
 BASELINES = ("zero", "mean", "token")
 LARGEST = 14  # bars
-READS = 6  # heads and the tokens they read
+READS = 8  # heads and the tokens they read
 POINTS = 40  # gradients that integrated gradients take, about
 LONG = 1e12  # operations from which the reader is asked first
 
@@ -180,12 +180,12 @@ def show_contrast(study: Study, lang: str) -> None:
     key = "contrast_about" if more else "contrast_about_less"
     st.caption(state.plain(t(f"causes.{key}", lang, ratio=ratio, **about, **words)))
     _map(choice, found, lang)
+    _largest(found, lang)
     left, right = st.columns(2, gap="medium")
-    with left, components.careful(lang):
-        _largest(found, lang)
-    with right, components.careful(lang):
+    with left:
         st.markdown(f"**{t('causes.adds_up', lang)}**")
         st.html(cause_panels.sums(_parts(found, lang), 6, dark))
+    with right:
         st.markdown(f"**{t('causes.reads', lang)}**")
         st.html(cause_panels.sums(_reads(study, found), -1, dark))
     by_token = found.sources.sum((0, 1))  # (T,)

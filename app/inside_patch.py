@@ -16,7 +16,8 @@ from gpt1viz.analysis.patching import Patched, patch, patched_probabilities
 from gpt1viz.analysis.target import Target, next_logits
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.explain import Explanation
-from gpt1viz.figures import heatmap, numbers
+from gpt1viz.figures import numbers
+from gpt1viz.figures.causes import patch_map
 from gpt1viz.text import t
 from gpt1viz.trace import Edits
 from gpt1viz.views import shown_window
@@ -120,15 +121,22 @@ def _map(
     mine = state.entries(study.loaded.tokenizer, study.explanation.ids[found.positions])
     theirs = state.entries(study.loaded.tokenizer, other.ids[found.positions])
     columns = [a if a == b else f"{a}→{b}" for a, b in zip(mine, theirs, strict=True)]
+    says = [
+        [
+            f"{place} · {name} ({at})\n{numbers.score(float(effect), 4)} {choice.unit}"
+            for name, at, effect in zip(columns, found.positions, line, strict=True)
+        ]
+        for place, line in zip(places, found.effects, strict=True)
+    ]
     st.markdown(f"**{t('causes.patch_map', lang)}**")
     components.chart(
-        heatmap,
-        found.effects[::-1],
-        places[::-1],
+        patch_map,
+        found.effects,
+        places,
         columns,
-        hover=choice.unit,
-        digits=3,
-        ring=(n_layer - layer, position - first) if position in found.positions else None,
+        says,
+        ring=(layer, position - first) if position in found.positions else None,
+        on_pick=lambda n: _go(n // len(columns), first + n % len(columns)),
         key="patch",
         title=t("causes.patch_map", lang),
         data=lambda: {
