@@ -52,7 +52,15 @@ def show(browser, site):
 
 def sums(page):
     """The numbers of the table that adds up."""
-    return [row.locator("td").last.inner_text() for row in page.locator(".g1 tr:has(td)").all()]
+    return [row.locator("td").last.inner_text() for row in page.locator(".g1").first.locator("tr:has(td)").all()]
+
+
+def click_cell(page, layer, position, n):
+    """A click on a cell of the map of n positions."""
+    point = page.locator(".js-plotly-plot .scatterlayer .point").nth(layer * n + position)
+    point.scroll_into_view_if_needed()
+    place = point.bounding_box()
+    page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
 
 
 def parts(loaded, text, a, b):
@@ -73,6 +81,11 @@ def test_a_pair_is_patched_and_taken_apart(show):
     assert page.get_by_label(t("causes.second", "en"), exact=True).input_value() == other
     page.locator(".js-plotly-plot .xtick text", has_text="girl→boy").wait_for()
     page.keyboard.press("Escape")
+    page.wait_for_selector(IDLE)
+    click_cell(page, 3, 4, 8)  # not the largest change, which the link leaves out
+    linked(page, patch_layer=3, patch_pos=4)
+    here = {"place": t("causes.into", "en", layer=3), "token": t("app.token_at", "en", token="very", n=4)}
+    page.get_by_text(t("causes.patch_one", "en", **here)).wait_for()
     page.get_by_role("radio", name=t("inside.tab_contrast", "en")).click()
     page.get_by_role("heading", name=t("causes.contrast_title", "en", a=a, b=b)).wait_for()
     becomes(page, lambda: sums(page)[-2:], parts(loaded, one, a, b))
