@@ -113,7 +113,7 @@ def test_other_models(name, offered):
     app = opened("embeddings", model=name, lang=lang, text=SENTENCE + " fox fox fox fox fox fox", words="the fox and")
     assert well(app) and not app.warning and app.session_state.usable_model == name
     words = said(app)
-    assert (t("embeddings.places_none", lang) in "\n".join(x.value for x in app.info)) == (name == "bare")
+    assert (t("embeddings.places_unordered", lang) in "\n".join(x.value for x in app.info)) == (name == "bare")
     assert (t("embeddings.places_fixed", lang) in words) == (name == "waves")
     assert (t("embeddings.joint_tuned", lang) in words) == (name == "tuned")
     assert len(array(figure(app, "embeddings_sum")["data"][0]["z"])) == (1 if name == "bare" else 3)

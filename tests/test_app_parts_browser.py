@@ -84,6 +84,7 @@ def test_embeddings_add_up_and_follow_the_focus(show, lang, width, dark):
     linked(page, pos=2)
     model, tokenizer, *_ = gpt1viz.load("storybook")
     row = model.tokens_embed.weight[tokenizer.encode("king")[0]].numpy()
+    chart(page, "embeddings_sum").get_by_text(t("embeddings.row_token", lang, token="king")).wait_for()
     shown = signed(hovered(page, "embeddings_sum", 0.002, 0.2))
     assert shown[0] == pytest.approx(row[0], abs=0.0006)
     page.get_by_role("button", name=t("embeddings.map_animals", lang), exact=True).click()

@@ -100,7 +100,7 @@ def places_map(cosines: np.ndarray, names: list[str], **options) -> go.Figure:
 def places() -> None:
     """Cosines of position rows: of the focus with all, and of all with all."""
     if not has_places:
-        st.info(t("embeddings.places_none", lang))
+        st.info(t("embeddings.places_none" if config.causal else "embeddings.places_unordered", lang))
         return
     cosines = parts.similarity(*source)  # (n_ctx, n_ctx)
     model_line, fixed_line = t("embeddings.places_model", lang), t("embeddings.places_sinusoids", lang)
