@@ -221,7 +221,9 @@ def test_other_models_are_taken_apart(name, folders, monkeypatch):
 
 
 def test_a_long_text_is_patched_around_the_focus():
-    app = opened("inside", tab="patch", text="the old woman saw the fox and the hen " * 20, pos="80")
+    there = {"patch_layer": "2", "patch_pos": "90"}
+    app = opened("inside", tab="patch", text="the old woman saw the fox and the hen " * 20, pos="80", **there)
     part = shown_window(180, 80, None)
     assert well(app) and array(figure(app, "patch")["data"][0]["z"]).shape == (7, 128)
     assert t("causes.window", "en", first=part.start, last=part.stop - 1, n=180) in shown(app)
+    assert linked(app).items() >= there.items()
