@@ -165,6 +165,9 @@ def all_bars(names: Sequence[str], values: np.ndarray, *, lang: str, dark: bool,
     """`bars` whose names are words, not tokens: printed whole, their blanks as blanks."""
     words = {str(place): escape(name) for place, name in enumerate(names)}
     figure = bars(names, values, lang=lang, dark=dark, **options)
+    if (values < 0).any():  # room for their texts in narrow windows
+        low, high = figure.layout.xaxis.range
+        figure.update_xaxes(range=[low - 0.15 * (high - low), high])
     return figure.update_yaxes(labelalias=words, tickfont={"family": palette.SANS, "size": 13})
 
 

@@ -36,6 +36,7 @@ def short(folder, monkeypatch):
 def clear():
     pairs.queue.clear()
     breakit.wanted.cache_clear()
+    breakit._texts.cache_clear()
     pairs._digest.cache_clear()
 
 
@@ -147,7 +148,7 @@ def test_other_settings_and_other_texts_are_another_run(pair, short, monkeypatch
     assert pairs.state("gpt1") == "missing" and well(opened("breakit"))
     monkeypatch.setenv("GPT1VIZ_BREAKIT_STEPS", str(STEPS))
     monkeypatch.setattr(breakit, "stories", lambda: "other\n" * 50)
-    breakit.wanted.cache_clear()
+    clear()
     assert pairs.state("gpt1") == "missing"
     assert [run.name for run in jobs.all_runs()] and pairs.run_of("gpt1") is None  # it is kept all the same
 

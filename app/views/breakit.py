@@ -196,7 +196,9 @@ def draw_curves(names: list[str], runs: list) -> None:
     components.chart(curves, lines, ("loss",), key="losses", title=title, data=data)
     early = [results.beginning(line) for line in lines]
     title, data = t("breakit.early", lang), live.as_data(early)
-    components.chart(curves, early, ("grad_norm", "lr"), key="early", title=title, data=data)
+    same_rate = np.array_equal(*(line.train["lr"] for line in early))
+    quantities = ("grad_norm",) if same_rate else ("grad_norm", "lr")
+    components.chart(curves, early, quantities, key="early", title=title, data=data)
     st.caption(t("breakit.curves_caption", lang, n=results.n_early(lines[0])))
 
 

@@ -111,7 +111,12 @@ def digest(plan: Plan, texts: Iterable[bytes]) -> str:
 @lru_cache(maxsize=64)
 def wanted(variant: str, steps: int = STEPS) -> str:
     """The digest of a variant trained on the built-in stories."""
-    return digest(plan(variant, steps), (text.encode() for text in split(stories())))
+    return digest(plan(variant, steps), _texts())
+
+
+@lru_cache(maxsize=1)
+def _texts() -> list[bytes]:
+    return [text.encode() for text in split(stories())]
 
 
 def digest_of(run: Run) -> str | None:
