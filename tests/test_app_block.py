@@ -13,7 +13,7 @@ from tiny_run import CONFIG, train
 import gpt1viz
 from gpt1viz.analysis.contributions import at_start, contributions, stream_lengths, walk
 from gpt1viz.analysis.units import active_units, drivers, driving_entries, pushed_tokens
-from gpt1viz.text import strings, t
+from gpt1viz.text import prose, strings, t
 from gpt1viz.text.tokens import label
 
 __all__ = ["folders", "offered_models"]
@@ -87,6 +87,18 @@ def test_a_unit_its_drivers_its_entries_and_what_it_pushes(lang, bundled, ids):
     pushed = pushed_tokens(model, 1, 33)
     for side, wanted in (("raises", pushed.raised), ("lowers", pushed.lowered)):
         assert [row[0] for row in table(app, side, lang)[1:]] == [label(piece) for piece in tokenizer.pieces(wanted)]
+
+
+def test_the_units_that_the_prose_names(bundled):
+    model, tokenizer, *_ = bundled
+    found = driving_entries(model, 5, 4)
+    named = {594: ({'"'}, {"insisted", "begged", "agreed"})}
+    named[216] = ({"who", "they", "he", "she"}, {"used", "carried", "looked", "heard"})
+    for unit, (driving, raised) in named.items():
+        assert driving <= {label(piece) for piece in tokenizer.pieces(found.ids[unit])}
+        assert raised <= {label(piece) for piece in tokenizer.pieces(pushed_tokens(model, 5, unit).raised)}
+        for lang in ("en", "zh"):
+            assert all(word in prose("block", lang) for word in (str(unit), *raised, *driving - {'"'}))
 
 
 def test_the_unit_follows_the_most_active_one_until_it_is_picked(bundled, ids):
