@@ -180,6 +180,16 @@ def test_the_second_starts_when_the_first_has_ended(begun):
     assert calls == ["breakit-gpt1", "breakit-relu"] and pairs.queue().waiting == []
 
 
+def test_what_is_in_line_beside_the_pair_can_be_stopped(begun):
+    begun[1].append("another")
+    pairs.queue().ask(["gpt1", "relu", "pre-ln"], "en")
+    app = opened("breakit", broken="relu")
+    assert well(app) and t("breakit.others", "en", names=t("breakit.pre_ln", "en")) in said(app)
+    button(app, "stop_others").click().run()
+    assert well(app) and pairs.queue().waiting == ["gpt1", "relu"] and button(app, "stop_others") is None
+    pairs.queue().stop(("gpt1", "relu"))
+
+
 def test_what_waits_can_be_taken_back(begun):
     calls, busy = begun
     busy.append("another")

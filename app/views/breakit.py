@@ -34,6 +34,7 @@ CODE = {
     "pre-ln": (Block,),
     "sinusoids": (sinusoids,),
 }
+GOING = ("running", "preparing", "waiting")
 TOP = 5
 
 
@@ -66,6 +67,24 @@ def choose() -> str:
 # ---- training
 
 
+def others(pair: tuple[str, str]) -> None:
+    """What is being trained besides this pair, a button that ends it, and marks that follow."""
+    states = {variant: pairs.state(variant) for variant in breakit.VARIANTS if variant not in pair}
+    going = [variant for variant, now in states.items() if now in GOING]
+    if going:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(t("breakit.others", lang, names=", ".join(map(name_of, going))), width="content")
+            label, arguments = t("breakit.stop_others", lang), (pairs.queue().stop, going)
+            st.button(label, key="stop_others", on_click=live.acts, args=arguments, disabled=jobs.read_only())
+        st.fragment(follow, run_every=2)(states)
+
+
+def follow(seen: dict[str, str]) -> None:
+    """Asks for the whole page when one of the others begins or ends."""
+    if {variant: pairs.state(variant) for variant in seen} != seen:
+        st.rerun()
+
+
 def training(pair: tuple[str, str]) -> None:
     """What is missing of the pair and the buttons for it; while one trains, how far it is."""
     states = {variant: pairs.state(variant) for variant in pair}
@@ -73,7 +92,7 @@ def training(pair: tuple[str, str]) -> None:
     for variant in pair:
         if fault := pairs.fault(variant, lang):
             st.error(t("train.failed_before", lang, name=state.plain(name_of(variant)), fault=state.plain(fault)))
-    going = any(states[variant] in ("running", "preparing", "waiting") for variant in pair)
+    going = any(states[variant] in GOING for variant in pair)
     if going:
         in_turn = jobs.max_runs() == 1 and all(states[variant] != "done" for variant in pair)
         st.caption(t("breakit.going" if in_turn else "train.close_tab", lang))
@@ -87,7 +106,7 @@ def buttons(pair: tuple[str, str], states: dict[str, str]) -> None:
     idle = [variant for variant in pair if states[variant] in ("missing", "stopped", "failed")]
     others = [v for v in breakit.VARIANTS if v not in pair and pairs.state(v) in ("missing", "stopped", "failed")]
     with st.container(horizontal=True, gap="small"):
-        if any(states[variant] in ("running", "preparing", "waiting") for variant in pair):
+        if any(states[variant] in GOING for variant in pair):
             label = t("breakit.stop", lang)
             st.button(
                 label, key="stop", type="primary", on_click=live.acts, args=(pairs.queue().stop, pair), disabled=locked
@@ -135,7 +154,8 @@ def compared(pair: tuple[str, str]) -> None:
     names = [name_of(variant) for variant in pair]
     runs = [pairs.run_of(variant) for variant in pair]
     with components.careful(lang):
-        sides = [results.side(run.name, models.stamp(models.run_id(run.name))) for run in runs]
+        with st.spinner(t("breakit.measuring", lang)):
+            sides = [results.side(run.name, models.stamp(models.run_id(run.name))) for run in runs]
         if runs[0].settings["text"]["digest"] != runs[1].settings["text"]["digest"]:
             st.warning(t("breakit.other_vocabulary", lang))
         st.subheader(t("breakit.measured", lang), anchor=False)
@@ -274,6 +294,7 @@ st.caption(
 )
 chosen = choose()
 pair = (breakit.VARIANTS[chosen].twin, chosen)
+others(pair)
 st.markdown(words(chosen, "what"))
 st.markdown(words(chosen, "expect"))
 if all(pairs.state(variant) == "done" for variant in pair):
