@@ -25,7 +25,6 @@ BASELINES = ("zero", "mean", "token")
 LARGEST = 14  # bars
 READS = 8  # heads and the tokens they read
 POINTS = 40  # gradients that integrated gradients take, about
-LONG = 1e12  # operations from which the reader is asked first
 
 
 def show(study: Study, lang: str) -> None:
@@ -62,9 +61,10 @@ def _settings(study: Study, lang: str) -> tuple[str, str | int, str]:
             )
             value = st.session_state[name]
             state.also_link(**{name: None if value == values[0] else value})
-        if st.session_state.baseline != "token":
+        method, baseline = st.session_state.method, st.session_state.baseline
+        if baseline != "token":
             state.also_link(baseline_token=None)
-            return st.session_state.method, st.session_state.baseline, t(f"causes.baseline_{value}", lang)
+            return method, baseline, t(f"causes.baseline_{baseline}", lang)
         usual = next((entry for entry in (",</w>", ".</w>", "the</w>") if entry in tokenizer.vocab), None)
         usual = usual or tokenizer.pieces([0])[0].entry
         if state.asked("baseline_token", usual, state.one_of(tokenizer.vocab)) not in tokenizer.vocab:
@@ -80,7 +80,7 @@ def _settings(study: Study, lang: str) -> tuple[str, str | int, str]:
         )
         state.also_link(baseline_token=entry)
     token = tokenizer.vocab[entry]
-    return st.session_state.method, token, f"“{state.entries(tokenizer, [token])[0]}”"
+    return method, token, f"“{state.entries(tokenizer, [token])[0]}”"
 
 
 def _read(study: Study) -> list[str]:
@@ -99,7 +99,7 @@ def _attributed(study: Study, choice: Choice, method: str, baseline: str | int, 
         return integrated_gradients(model, ids, choice.target, baseline, progress=progress)
 
     key = (study.model_id, study.stamp, tuple(ids.tolist()), choice.target, method, baseline)
-    ask = t("causes.attribution_ask", lang) if operations > LONG else ""
+    ask = t("causes.attribution_ask", lang) if operations > inside_target.LONG else ""
     return computing.computed("attribution", key, compute, operations, lang, ask=ask)
 
 

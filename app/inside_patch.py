@@ -23,7 +23,6 @@ from gpt1viz.trace import Edits
 from gpt1viz.views import shown_window
 
 CODE = (patch, next_logits, Target.of, Edits.stream, patched_probabilities)
-LONG = 1e12  # operations from which the reader is asked first
 SHOWN = 6  # tokens of the table
 
 
@@ -104,7 +103,7 @@ def _patched(study: Study, other: Explanation, choice: Choice, part: slice, lang
         lambda progress: patch(model, plain.ids, other.ids, choice.target, positions=positions, progress=progress),
         operations,
         lang,
-        ask=t("causes.patch_ask", lang, n=moved * (n_layer + 1)) if operations > LONG else "",
+        ask=t("causes.patch_ask", lang, n=moved * (n_layer + 1)) if operations > inside_target.LONG else "",
     )
 
 

@@ -14,6 +14,7 @@ from gpt1viz.text.tokens import label
 from gpt1viz.tokenizer import Tokenizer
 
 KINDS = ("difference", "log_probability", "logit")
+LONG = 1e12  # operations from which the reader is asked before they begin
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ def choose(study: Study, lang: str, position: int, kinds: Sequence[str] = KINDS)
             state.also_link(measure=None if kind == kinds[0] else kind)
         a = _box(study, lang, position, "token_a", "")
         b = _box(study, lang, position, "token_b", a) if kind == "difference" else ""
+        if len(kinds) == 1:
+            st.button("⇄", help=t("causes.swap", lang), key="swap", on_click=_swap, args=(a, b))
     for name in ("token_a", "token_b"):
         if odd := st.session_state.pop(f"odd_{name}", ""):
             st.caption(t("causes.not_a_token", lang, word=state.plain(odd[:40])))
@@ -85,6 +88,10 @@ def _box(study: Study, lang: str, position: int, name: str, taken: str) -> str:
         width=180,
     )
     return entry
+
+
+def _swap(a: str, b: str) -> None:
+    st.session_state.update(token_a=b, token_b=a)
 
 
 def _picked(name: str, tokenizer: Tokenizer, options: list[str]) -> None:

@@ -180,6 +180,10 @@ def test_parts_of_the_difference_are_those_of_the_heads(lang, bundled):
     np.testing.assert_allclose(z[:, :6], found.heads, atol=1e-5)
     np.testing.assert_allclose(z[:, 6], found.mlps, atol=1e-5)
     values = [row[-1] for row in tables(app)[0]]
+    app.button(key="swap").click().run()
+    assert well(app) and linked(app)["token_a"] == "he</w>"
+    np.testing.assert_allclose(array(figure(app, "contrast")["data"][0]["z"])[::-1][:, :6], -found.heads, atol=1e-5)
+    app.button(key="swap").click().run()
     assert values[-2:] == [numbers.score(found.difference, 3)] * 2
     printed = [float(x.replace("−", "-")) for x in values[:-2]]
     assert sum(printed) == pytest.approx(found.difference, abs=1e-3)
