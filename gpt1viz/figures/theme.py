@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
 
 from gpt1viz import palette
-from gpt1viz.text.tokens import label, visible
+from gpt1viz.text.tokens import BLANK, label, visible
 
 CLEAR = "rgba(0,0,0,0)"
 PROBABILITY_TICKS = (0, 0.01, 0.1, 0.25, 0.5, 1)
@@ -19,12 +19,16 @@ def labels(tokens: Sequence) -> list[str]:
     """What people see of each token: ↵ for a newline, · for a blank, U+200B for an invisible character.
 
     Args:
-        tokens: tokenizer.Piece objects, or strings.
+        tokens: tokenizer.Piece objects, or strings; between words blanks stay blanks.
 
     Returns:
         Plain text, not HTML. Every figure takes either these or the tokens themselves.
     """
-    return [visible(token) if isinstance(token, str) else label(token) for token in tokens]
+    return [_words(token) if isinstance(token, str) else label(token) for token in tokens]
+
+
+def _words(text: str) -> str:
+    return visible(text).replace(BLANK, " ") if " " in text.strip() else visible(text)
 
 
 def markup(text: str, longest: int = LONGEST_LABEL) -> str:
