@@ -126,7 +126,8 @@ def buttons(pair: tuple[str, str], states: dict[str, str]) -> None:
 
 
 def about(n: int) -> str:
-    return live.duration(n * pairs.seconds(), lang)
+    seconds = n * pairs.seconds()
+    return live.duration(seconds, lang) if seconds < 120 else t("breakit.minutes", lang, m=round(seconds / 60))
 
 
 def progress(pair: tuple[str, str], seen: dict[str, str]) -> None:
