@@ -90,7 +90,3 @@ def test_labels_of_near_points_stand_on_different_sides():
     sides = figures.points(places, ["princess", "bread", "far", "off"]).data[0].textposition
     assert sides[0] != sides[1] and sides[2:] == ("top center", "top center")
     assert figures.points(places[:1], ["one"]).data[0].textposition == ("top center",)
-
-
-def test_blanks_of_tokens_are_seen_and_those_between_words_are_blanks():
-    assert figures.labels([" fox", "\n", "no blocks at all"]) == ["·fox", "↵", "no blocks at all"]
