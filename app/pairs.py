@@ -17,6 +17,7 @@ import sources
 import streamlit as st
 
 from gpt1viz.errors import GPT1VizError
+from gpt1viz.text import t
 from gpt1viz.training import breakit
 from gpt1viz.training.runs import Run, read_run
 
@@ -179,6 +180,13 @@ def fault(variant: str, lang: str) -> str | None:
         return queue().faults[variant].message(lang)
     found = jobs.job(name) if (name := queue().begun.get(variant)) else None
     return found.fault if found else None
+
+
+def broke_off(run: Run, lang: str) -> str | None:
+    """What ended a run that failed, in words and without the server's paths."""
+    if run.state != "failed" or not run.message:
+        return None
+    return t(run.message["code"], lang, **run.message["params"]).replace(str(run.path), run.name)
 
 
 def seconds() -> float:

@@ -242,7 +242,13 @@ def test_a_stopped_run_is_gone_on_with(folder, short, begun):
 def test_a_run_whose_numbers_ran_away_is_an_answer_too(pair):
     run = pair / "breakit-no-mask"
     status = json.loads((run / "status.json").read_text())
-    message = {"code": pairs.DIVERGED, "params": {"step": 3, "loss": float("nan"), "norm": 1.0}}
+    message = {"code": pairs.DIVERGED, "params": {"step": 3, "loss": 1e9, "norm": 1.0}}
     (run / "status.json").write_text(json.dumps(status | {"state": "failed", "message": message}))
     assert pairs.state("no-mask") == "done"
-    assert well(opened("breakit")) and np.isfinite(live.line(jobs.find("breakit-gpt1")).train["loss"]).all()
+    app = opened("breakit")
+    assert not app.exception and t("breakit.no_mask", "en") in app.error[0].value and app.get("plotly_chart")
+    message = {"code": "errors.training_disk_full", "params": {"path": str(run), "step": 4, "fault": "full"}}
+    (run / "status.json").write_text(json.dumps(status | {"state": "failed", "message": message}))
+    app = opened("breakit")
+    assert pairs.state("no-mask") == "failed" and str(pair) not in app.error[0].value
+    assert button(app, "train").label.startswith(t("breakit.resume", "en", time="").partition("(")[0])

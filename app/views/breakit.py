@@ -92,11 +92,18 @@ def training(pair: tuple[str, str]) -> None:
     for variant in pair:
         if fault := pairs.fault(variant, lang):
             st.error(t("train.failed_before", lang, name=state.plain(name_of(variant)), fault=state.plain(fault)))
+        broke_off(variant)
     going = any(states[variant] in GOING for variant in pair)
     if going:
         in_turn = jobs.max_runs() == 1 and all(states[variant] != "done" for variant in pair)
         st.caption(t("breakit.going" if in_turn else "train.close_tab", lang))
     st.fragment(progress, run_every=1 if going else None)(pair, states)
+
+
+def broke_off(variant: str) -> None:
+    run = pairs.run_of(variant)
+    if run and (fault := pairs.broke_off(run, lang)):
+        st.error(f"**{state.plain(name_of(variant))}**  \n{state.plain(fault)}")
 
 
 def buttons(pair: tuple[str, str], states: dict[str, str]) -> None:
@@ -154,6 +161,8 @@ def progress(pair: tuple[str, str], seen: dict[str, str]) -> None:
 def compared(pair: tuple[str, str]) -> None:
     names = [name_of(variant) for variant in pair]
     runs = [pairs.run_of(variant) for variant in pair]
+    for variant in pair:
+        broke_off(variant)
     with components.careful(lang):
         with st.spinner(t("breakit.measuring", lang)):
             sides = [results.side(run.name, models.stamp(models.run_id(run.name))) for run in runs]
