@@ -58,7 +58,7 @@ def pair(tmp_path_factory):
         (folder / f"{name}.txt").write_text(text, encoding="utf-8")
     for name in ("gpt1", "no-mask"):
         given = ["train", f"{folder}/learn.txt", "--validation", f"{folder}/validate.txt", "--run", f"{folder}/{name}"]
-        few = [*options(name, 12), "--set", "batch_size=4"]
+        few = [*options(name, 12), "--set", "batch_size=4", "--set", "prompts=[]"]
         assert cli.main([*given, *few]) == 0
     return folder
 
@@ -76,7 +76,7 @@ def test_a_pair_is_trained_on_the_same_and_compared(pair):
 
 def test_a_run_says_whether_it_is_what_the_recipe_gives(pair, tmp_path):
     run = read_run(pair / "gpt1")
-    few = plan("gpt1", 12).changed({"batch_size": 4})
+    few = plan("gpt1", 12).changed({"batch_size": 4, "prompts": []})
     texts = [(pair / f"{name}.txt").read_bytes() for name in ("learn", "validate")]
     assert digest_of(run) == digest(few, texts) != wanted("gpt1", 12)
     moved = tmp_path / "elsewhere"
@@ -91,6 +91,9 @@ def test_a_run_says_whether_it_is_what_the_recipe_gives(pair, tmp_path):
     gone = settings["source"] | {"text": ["/nowhere/gone.txt"]}
     (moved / "settings.json").write_text(json.dumps(settings | {"source": gone}))
     assert digest_of(read_run(moved)) is None
+    for odd in ({"source": {"vocabulary": 512}}, {"lr": "fast"}):
+        (moved / "settings.json").write_text(json.dumps(settings | odd))
+        assert digest_of(read_run(moved)) is None
     (moved / "settings.json").write_text(json.dumps({"kind": "finetune"}))
     assert digest_of(read_run(moved)) is None
 

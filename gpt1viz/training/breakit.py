@@ -11,13 +11,13 @@ again is decided by `digest`, over the shape, the settings, the vocabulary's siz
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..config import GPT1Config
 from ..data.toys.stories import split, stories
+from ..errors import GPT1VizError
 from .plan import Plan
 from .pretrain import PretrainSettings
 from .runs import Run
@@ -120,10 +120,7 @@ def _texts() -> list[bytes]:
 
 
 def digest_of(run: Run) -> str | None:
-    """The digest of a run directory; None where it says too little, or its text is gone.
-
-    Raises nothing: a run of another kind is just none of these.
-    """
+    """The digest of a run directory; None where it says too little, is of another kind, or its text is gone."""
     source = run.settings.get("source", {})
     if run.settings.get("kind") != "pretrain" or run.config is None or not isinstance(source.get("vocabulary"), int):
         return None
@@ -132,6 +129,6 @@ def digest_of(run: Run) -> str | None:
     paths = [own if own.exists() else Path(name) for own, name in zip(kept, names, strict=True)]
     try:
         texts = [path.read_bytes() for path in paths]
-        return digest(replace(Plan.of_run(run.path), vocabulary=source["vocabulary"]), texts)
-    except OSError:
+        return digest(Plan.of_run(run.path), texts)
+    except (OSError, GPT1VizError):
         return None
