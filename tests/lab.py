@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from notebook_files import FOLDER
 
-PATIENCE = 120  # seconds, for a start or for all cells of a notebook on a busy machine
+PATIENCE = 300  # seconds, for a start or for all cells of a notebook on a busy machine
 READY = "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"
 PROMPTS = "() => [...document.querySelectorAll('.jp-Notebook .jp-CodeCell .jp-InputPrompt')].map((e) => e.innerText)"
 # What each code cell shows: plotly figures and canvas views that are drawn, and anything that went wrong.
