@@ -3,12 +3,17 @@
 import errno
 import os
 import random
+import re
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 import pytest
+from app_page import MOST
+from app_server import serving
+from browser import chromium, open_page
 
 NETWORK = os.environ.get("GPT1VIZ_NETWORK") == "1"
 ALL = os.environ.get("GPT1VIZ_ALL") == "1"
@@ -77,3 +82,44 @@ def _only_local(call, host_of):
         return call(*args, **kwargs)
 
     return guarded
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """One browser for all tests."""
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def site(alone, tmp_path_factory):
+    """The address of an app on the bundled model, with no folder of its owner's."""
+    with serving(tmp_path_factory.mktemp("app")) as url:
+        yield url
+
+
+@pytest.fixture
+def visit(browser):
+    """visit(address, width=..., dark=...) -> a page of the app that begins to load.
+
+    In the end no page may have reported a fault, asked another host, or missed a file.
+    """
+    pages, hosts, missing = [], set(), set()
+
+    def visit(address, **options):
+        page = open_page(browser, urljoin(address, "/_stcore/health"), **options)
+        page.set_default_timeout(MOST)
+        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
+        page.on("websocket", lambda socket: hosts.add(urlsplit(socket.url).hostname))
+        page.on("response", lambda answer: missing.add(urlsplit(answer.url).path) if answer.status >= 400 else None)
+        pages.append(page)
+        page.goto(address)
+        return page
+
+    yield visit
+    for page in pages:
+        assert [fault for fault in page.faults if "status of 404" not in fault] == []
+        page.close()
+    # Streamlit looks for its own addresses below a page's first, and asks again at the top.
+    assert [path for path in missing if not re.fullmatch(r"/\w+/_stcore/(health|host-config)", path)] == []
+    assert hosts <= {"localhost", None}  # None: data within the page

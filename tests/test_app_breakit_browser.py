@@ -6,7 +6,7 @@ import pytest
 from app_page import becomes, linked
 from app_runs import MOST as SECONDS
 from app_server import serving
-from browser import chromium, open_page
+from browser import open_page
 
 import gpt1viz
 from gpt1viz.analysis.broken import measure
@@ -28,12 +28,6 @@ def site(folder):
     environment = {"GPT1VIZ_RUNS": str(folder / "runs"), "GPT1VIZ_CACHE": str(folder / "cache")}
     with serving(folder, GPT1VIZ_BREAKIT_STEPS=str(STEPS), **environment) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 def opened(browser, address, **options):

@@ -1,13 +1,12 @@
 """Both pages in a real browser with the network cut: what is drawn and said, against the tensors."""
 
 import re
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import pytest
 import torch
 from app_page import (
     IDLE,
-    MOST,
     becomes,
     box,
     cell,
@@ -28,7 +27,6 @@ from app_page import (
     where,
 )
 from app_server import serving
-from browser import chromium, open_page
 
 import gpt1viz
 from gpt1viz import palette
@@ -57,41 +55,21 @@ def site(folder):
 
 
 @pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def there():
     model, tokenizer, *_ = gpt1viz.load("storybook")
     return explain(model, tokenizer, SENTENCE)
 
 
 @pytest.fixture
-def show(browser, site):
+def show(visit, site):
     """show(page, **query) opens a page of the app and waits until it is drawn."""
-    pages, hosts, missing = [], set(), set()
 
     def show(name="attention", width=1280, dark=False, **query):
-        page = open_page(browser, f"{site}/_stcore/health", width=width, dark=dark)
-        page.set_default_timeout(MOST)
-        pages.append(page)
-        page.on("request", lambda request: hosts.add(urlsplit(request.url).hostname))
-        page.on("websocket", lambda socket: hosts.add(urlsplit(socket.url).hostname))
-        page.on("response", lambda answer: missing.add(urlsplit(answer.url).path) if answer.status >= 400 else None)
-        page.goto(f"{site}/{name}?{urlencode({'text': SENTENCE} | query)}")
+        page = visit(f"{site}/{name}?{urlencode({'text': SENTENCE} | query)}", width=width, dark=dark)
         drawn(page)
         return page
 
-    yield show
-    for page in pages:
-        # Streamlit looks for its own addresses below a page's first, and asks again at the top.
-        assert [fault for fault in page.faults if "status of 404" not in fault] == []
-        page.close()
-    asked = {f"/{page}/_stcore/{what}" for page in ("attention", "next_token") for what in ("health", "host-config")}
-    assert missing <= asked
-    assert hosts <= {"localhost"}
+    return show
 
 
 def fits_and_wears_the_palette(page, dark):
@@ -201,7 +179,7 @@ def test_what_is_typed_is_shown_as_text(show):
     becomes(page, lambda: "".join(strip(page).locator(".g1v-chip").all_inner_texts())[:8], "<script>")
     for name in ("next_token", "attention"):
         page.get_by_role("link", name=t(f"app.{name}", "en")).click()
-        page.get_by_role("heading", name=t(f"app.{name}", "en")).wait_for()
+        page.get_by_role("heading", name=t(f"app.{name}", "en"), exact=True).wait_for()
         drawn(page)
         assert box(page, "text").input_value() == evil
         assert page.evaluate("window.evil") is None and page.locator(".evil").count() == 0
@@ -212,7 +190,7 @@ def test_what_is_typed_is_shown_as_text(show):
     page.get_by_text(t("app.cut", "en", n=256, m=2400)).wait_for()
     becomes(page, lambda: "text" in query(page), False)
     page.get_by_role("link", name="Next token").click()
-    page.get_by_role("heading", name="Next token").wait_for()
+    page.get_by_role("heading", name="Next token", exact=True).wait_for()
     drawn(page)
     assert box(page, "text").input_value() == "the fox ran " * 800
 
@@ -262,7 +240,7 @@ def test_next_token_shows_the_distribution(show, there, lang, width, dark):
     page.get_by_role("button", name=t("app.write_one", lang)).click()
     becomes(page, lambda: page.locator(".g1 p").all_inner_texts()[:1], [decoded(there, options.ids[0])])
     page.get_by_role("link", name=t("app.attention", lang)).click()
-    page.get_by_role("heading", name=t("app.attention", lang)).wait_for()
+    page.get_by_role("heading", name=t("app.attention", lang), exact=True).wait_for()
     grid(page).wait_for()
     assert box(page, "text", lang).input_value() == SENTENCE and box(page, "position", lang).input_value() == "9"
 
@@ -297,7 +275,7 @@ def test_writing_stops(show, folder):
 def test_a_page_switch_right_after_opening_keeps_everything(show):
     page = show(text="a fox in a box", pos=1, layer=5)
     page.get_by_role("link", name="Next token").click()
-    page.get_by_role("heading", name="Next token").wait_for()
+    page.get_by_role("heading", name="Next token", exact=True).wait_for()
     drawn(page)
     linked(page, text="a fox in a box", pos=1, layer=5)
     assert box(page, "text").input_value() == "a fox in a box" and box(page, "position").input_value() == "1"

@@ -4,9 +4,7 @@ from urllib.parse import urlencode
 
 import numpy as np
 import pytest
-from app_page import IDLE, MOST, becomes, box, drawn, linked
-from app_server import serving
-from browser import chromium, open_page
+from app_page import IDLE, becomes, box, drawn, linked
 
 import gpt1viz
 from gpt1viz.analysis.attribution import integrated_gradients
@@ -20,34 +18,14 @@ pytestmark = pytest.mark.browser
 WOMAN = "The old woman looked at the door, and then"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("app")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
 @pytest.fixture
-def show(browser, site):
-    pages = []
-
+def show(visit, site):
     def show(width=1280, dark=False, **query):
-        page = open_page(browser, f"{site}/_stcore/health", width=width, dark=dark)
-        page.set_default_timeout(MOST)
-        pages.append(page)
-        page.goto(f"{site}/inside?{urlencode({'text': WOMAN} | query)}")
+        page = visit(f"{site}/inside?{urlencode({'text': WOMAN} | query)}", width=width, dark=dark)
         drawn(page)
         return page
 
-    yield show
-    for page in pages:
-        assert [fault for fault in page.faults if "status of 404" not in fault] == []
-        page.close()
+    return show
 
 
 def sums(page):

@@ -1,11 +1,10 @@
 """The page Claims in a real browser, the network cut: all rows run in both languages, Stop stops, bets are kept."""
 
 import re
+from urllib.parse import urlencode
 
 import pytest
-from app_page import IDLE, MOST, linked
-from app_server import serving
-from browser import chromium, open_page
+from app_page import IDLE, linked
 
 from gpt1viz.claims import CLAIMS
 from gpt1viz.text import t
@@ -13,35 +12,15 @@ from gpt1viz.text import t
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("app")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
 @pytest.fixture
-def show(browser, site):
-    pages = []
-
+def show(visit, site):
     def show(width=1280, dark=False, **query):
-        page = open_page(browser, f"{site}/_stcore/health", width=width, dark=dark)
-        page.set_default_timeout(MOST)
-        pages.append(page)
-        page.goto(f"{site}/claims?" + "&".join(f"{name}={value}" for name, value in query.items()))
+        page = visit(f"{site}/claims?{urlencode(query)}", width=width, dark=dark)
         page.locator(".st-key-run_webtext").wait_for()
         page.wait_for_selector(IDLE)
         return page
 
-    yield show
-    for page in pages:
-        assert [fault for fault in page.faults if "status of 404" not in fault] == []
-        page.close()
+    return show
 
 
 def test_a_bet_is_settled_and_stop_leaves_the_rest(show):

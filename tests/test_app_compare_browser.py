@@ -5,9 +5,7 @@ import re
 from urllib.parse import urlencode
 
 import pytest
-from app_page import IDLE, MOST, becomes, box, click, linked, query
-from app_server import serving
-from browser import chromium, open_page
+from app_page import IDLE, becomes, box, click, linked, query
 
 import gpt1viz
 from gpt1viz.analysis.costs import PUBLISHED
@@ -20,36 +18,15 @@ pytestmark = pytest.mark.browser
 TEXTS = {"text": "The old fox and the rabbit went into the", "text2": "The fox and the rabbit went into the"}
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("app")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
 @pytest.fixture
-def show(browser, site):
-    pages = []
-
+def show(visit, site):
     def show(name, width=1280, dark=False, **query):
-        page = open_page(browser, f"{site}/_stcore/health", width=width, dark=dark)
-        page.set_default_timeout(MOST)
-        pages.append(page)
-        page.goto(f"{site}/{name}?{urlencode(query)}")
+        page = visit(f"{site}/{name}?{urlencode(query)}", width=width, dark=dark)
         page.locator(".js-plotly-plot").first.wait_for()
         page.wait_for_selector(IDLE)
         return page
 
-    yield show
-    for page in pages:
-        # Streamlit looks for its own addresses below a page's first, and asks again at the top.
-        assert [fault for fault in page.faults if "status of 404" not in fault] == []
-        page.close()
+    return show
 
 
 def grids(page):

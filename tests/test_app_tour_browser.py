@@ -4,9 +4,7 @@ from urllib.parse import urlencode
 from xml.etree import ElementTree
 
 import pytest
-from app_page import IDLE, MOST, becomes, box, drawn, linked, query, strip
-from app_server import serving
-from browser import chromium, open_page
+from app_page import IDLE, becomes, box, drawn, linked, query, strip
 
 import gpt1viz
 from gpt1viz.explain import explain
@@ -18,35 +16,14 @@ pytestmark = pytest.mark.browser
 SENTENCE = "The old king isn't in the golden ring and"
 
 
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with serving(tmp_path_factory.mktemp("app")) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
-
-
 @pytest.fixture
-def show(browser, site):
-    pages = []
-
+def show(visit, site):
     def show(name="", width=1280, dark=False, **query):
-        page = open_page(browser, f"{site}/_stcore/health", width=width, dark=dark)
-        page.set_default_timeout(MOST)
-        pages.append(page)
-        page.goto(f"{site}/{name}?{urlencode({'text': SENTENCE} | query)}")
+        page = visit(f"{site}/{name}?{urlencode({'text': SENTENCE} | query)}", width=width, dark=dark)
         drawn(page)
         return page
 
-    yield show
-    for page in pages:
-        # Streamlit looks for its own addresses below a page's first, and asks again at the top.
-        assert [fault for fault in page.faults if "status of 404" not in fault] == []
-        page.close()
+    return show
 
 
 def drawing(page, n):

@@ -6,7 +6,7 @@ import pytest
 from app_page import MOST, drawn, grid, linked, query, says
 from app_runs import MOST as SECONDS
 from app_server import serving
-from browser import chromium, open_page
+from browser import open_page
 
 import gpt1viz
 from gpt1viz.explain import explain
@@ -28,12 +28,6 @@ def site(folder):
     environment = {"GPT1VIZ_RUNS": str(folder / "runs"), "GPT1VIZ_CACHE": str(folder / "cache")}
     with serving(folder, **environment) as url:
         yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 def opened(browser, address, **options):

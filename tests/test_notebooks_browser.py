@@ -1,7 +1,6 @@
 """Every notebook in a real JupyterLab in a real browser, without a network: figures drawn, sliders at work."""
 
 import pytest
-from browser import chromium
 from lab import SHOWN, move_sliders, open_and_run, server
 from notebook_files import CHINESE, ENGLISH, cells, label
 
@@ -10,8 +9,8 @@ ALWAYS = ("07_generation",)  # one with figures, a view and a slider; the others
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    with chromium() as browser, server(tmp_path_factory.mktemp("lab")) as url:
+def lab(browser, tmp_path_factory):
+    with server(tmp_path_factory.mktemp("lab")) as url:
         yield browser, url
 
 

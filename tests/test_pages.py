@@ -6,7 +6,7 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
-from browser import chromium, open_page, served
+from browser import open_page, served
 from notebook_files import CHINESE, ENGLISH, FOLDER, cells, label, source
 
 pytest.importorskip("ziamath", reason="ziamath is not installed (extra: notebooks)")
@@ -76,8 +76,8 @@ def test_text_is_escaped():
 
 
 @pytest.mark.browser
-def test_a_page_asks_for_nothing_but_itself(site):
-    with chromium() as browser, served(site) as url:
+def test_a_page_asks_for_nothing_but_itself(site, browser):
+    with served(site) as url:
         page = open_page(browser, "about:blank")
         asked = []
         page.on("request", lambda request: asked.append(request.url))

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from browser import chromium
 from view_data import attention, pieces
 from view_page import (
     N,
@@ -24,12 +23,6 @@ from gpt1viz import palette
 from gpt1viz.views import attention_grid_payload, source, token_strip_payload
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from browser import chromium
 from view_data import pieces
 from view_page import SENTENCE, N, canvas, cell, colour, grid_payload, is_close, pixel, readout, rgb, send, shown, tile
 
@@ -10,12 +9,6 @@ from gpt1viz import palette
 from gpt1viz.views import attention_grid_payload
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as found:
-        yield found
 
 
 @pytest.fixture
