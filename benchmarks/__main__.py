@@ -5,9 +5,16 @@ import os
 
 import torch
 
-from . import generation, page, payload, report, traced, training
+from . import generation, page, payload, redraw, report, traced, training
 
-PARTS = {"generation": generation, "traced": traced, "payload": payload, "page": page, "training": training}
+PARTS = {
+    "generation": generation,
+    "traced": traced,
+    "payload": payload,
+    "page": page,
+    "redraw": redraw,
+    "training": training,
+}
 
 
 def main() -> None:

@@ -34,6 +34,7 @@ ARGS = [
 ]
 AIM, N_TOKENS = 300, 64
 GRID = ".g1v[data-link]"
+NAMES = ["bird", "boy", "cat", "dog", "king", "queen", "girl", "mother", "wolf", "lion", "tree", "sun", "wind", "sea"]
 STORY = "the fox and the rabbit went to the river and the bear said that he was in the house of the old man "
 
 # Resolves to milliseconds between the next Enter and the first frame after the grid says that it shows `wanted`.
@@ -55,23 +56,7 @@ def measure(repeats: int) -> list[Row]:
     from playwright.sync_api import sync_playwright
 
     _, tokenizer, *_ = load("storybook")
-    names = (
-        "bird",
-        "boy",
-        "cat",
-        "dog",
-        "king",
-        "queen",
-        "girl",
-        "mother",
-        "wolf",
-        "lion",
-        "tree",
-        "sun",
-        "wind",
-        "sea",
-    )
-    texts = [text_of(tokenizer, f"the {name} and ") for name in names]
+    texts = [text_of(tokenizer, f"the {name} and ") for name in NAMES]
     times = []
     with served() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
