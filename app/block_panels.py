@@ -71,7 +71,7 @@ def curve(study: state.Study, walked: Walk, top: Units, layer: int, unit: int) -
 
 def unit_table(walked: Walk, top: Units, focus: int, unit: int, lang: str) -> str:
     """The most active units: before and after the activation, and how much each adds."""
-    names = "".join(f"<th>{t(f'block.{name}', lang)}</th>" for name in ("unit", "pre", "hidden", "adds"))
+    names = "".join(f"<th>{t(f'block.{name}', lang)}</th>" for name in ("unit_name", "pre", "hidden", "adds"))
     rows = ""
     for i, active, length in zip(*top, strict=True):
         style = " style='font-weight:700'" if i == unit else ""
@@ -94,11 +94,12 @@ def over_text(study: state.Study, walked: Walk, top: Units, layer: int, unit: in
         hover=t("block.hidden", lang),
         digits=3,
         ring=(0, study.focus - seen.start),
-        row_title=t("block.unit", lang),
+        row_title=t("block.unit_name", lang),
         key="block_units",
         title=t("block.drawn_units", lang, layer=layer),
         data=lambda: {"position": np.arange(n)} | {f"unit_{i}": walked.mlp_hidden[:, i] for i in shown},
     )
+    st.caption(t("block.units_caption", lang))
     if n > seen.stop - seen.start:
         st.caption(t("embeddings.window", lang, first=seen.start, last=seen.stop - 1, n=n))
 
@@ -179,7 +180,7 @@ def by_layer(study: state.Study, layer: int) -> None:
         np.arange(n_layer),
         shown,
         roles=dict(zip(shown, roles.values(), strict=True)),
-        x_title=t("app.layer", lang),
+        x_title=t("block.x_gradients", lang),
         y_title=t("block.length", lang),
         marked=layer,
         key="block_lengths",

@@ -6,6 +6,7 @@ import computing
 import inside_target
 import numpy as np
 import panels
+import plotly.graph_objects as go
 import saving
 import state
 import streamlit as st
@@ -23,6 +24,7 @@ CONTRAST_CODE = (contrast, contrasting._before)
 METHODS = ("integrated", "gradient")
 BASELINES = ("zero", "mean", "token")
 LARGEST = 14  # bars
+UPRIGHT = 9  # columns whose names fit side by side on a narrow page
 READS = 8  # heads and the tokens they read
 POINTS = 40  # gradients that integrated gradients take, about
 
@@ -123,7 +125,7 @@ def _scores(study: Study, choice: Choice, found: Attribution, lang: str) -> None
         st.caption(t("causes.scores_largest", lang, n=LARGEST, all=n))
     components.chart(
         bars,
-        [f"{state.token_text(study, int(i))}({i})" for i in largest],
+        [f"{state.token_text(study, int(i))} ({i})" for i in largest],
         found.scores[largest],
         texts=[numbers.score(float(x), 3) for x in found.scores[largest]],
         value_title=choice.unit,
@@ -199,6 +201,11 @@ def show_contrast(study: Study, lang: str) -> None:
     st.markdown(t("causes.direct", lang))
 
 
+def _upright(values: np.ndarray, rows: list[str], columns: list[str], **options) -> go.Figure:
+    """A heatmap whose few columns are named without turning the head."""
+    return heatmap(values, rows, columns, **options).update_xaxes(tickangle=0 if len(columns) <= UPRIGHT else 90)
+
+
 def _map(choice: Choice, found: Contrast, lang: str) -> None:
     n_layer, n_head = found.heads.shape
     values = np.column_stack([found.heads, found.mlps, found.biases.sum(1), found.norms.sum(1)])  # (L, H + 3)
@@ -207,9 +214,9 @@ def _map(choice: Choice, found: Contrast, lang: str) -> None:
     layers = [f"L{layer}" for layer in range(n_layer)]
     st.markdown(f"**{t('causes.contrast_map', lang)}**")
     components.chart(
-        heatmap,
-        values[::-1],
-        layers[::-1],
+        _upright,
+        values,
+        layers,
         names,
         hover=choice.unit,
         digits=3,

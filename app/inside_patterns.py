@@ -13,8 +13,8 @@ from state import Study
 
 from gpt1viz.analysis.patterns import AT_LEAST, PATTERNS, chance, pattern_keys, pattern_scores, showing
 from gpt1viz.config import GPT1Config
-from gpt1viz.figures import heatmap, numbers
-from gpt1viz.figures.inside import head_map
+from gpt1viz.figures import numbers
+from gpt1viz.figures.inside import head_map, weights_map
 from gpt1viz.text import t
 from gpt1viz.views import shown_window
 
@@ -110,19 +110,16 @@ def _matrix(study: Study, place: tuple[int, int], score: float, lang: str) -> No
     title = t("inside.matrix_title", lang, layer=layer, head=head)
     st.markdown(f"**{title}**")
     components.chart(
-        heatmap,
+        weights_map,
         weights,
         plain.tokens[part],
-        plain.tokens[part],
-        kind="probability",
-        hover=t("figures.hover_weights", lang),
-        digits=4,
-        cell=max(3, min(28, 420 // len(weights))),
+        causal=plain.causal,
         title=title,
         key="pattern_matrix",
         data=lambda: _cells(study, weights, part),
     )
-    st.caption(t("inside.matrix_caption", lang, score=numbers.weight(score)))
+    hatched = t("inside.matrix_hatched", lang) if plain.causal else ""
+    st.caption(t("inside.matrix_caption", lang, score=numbers.weight(score), hatched=hatched))
     inside_edits.switch(inside_edits.name_of(layer, head), lang, "switch_pattern")
 
 
@@ -136,7 +133,7 @@ def _cells(study: Study, weights: np.ndarray, part: slice) -> saving.Columns:
 def _list(found: dict, even: dict[str, float], lang: str) -> None:
     """For every pattern, the heads that show it."""
     st.subheader(t("inside.list_title", lang), anchor=False)
-    st.caption(t("inside.list_caption", lang, share=f"{AT_LEAST:.0%}"))
+    st.caption(t("inside.list_caption", lang, share=numbers.weight(AT_LEAST)))
     rows = ""
     for name, heads in found.items():
         shown = " ".join(f"L{head.layer}·H{head.head} ({numbers.weight(head.score)})" for head in heads[:8])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gpt1viz import palette
-from gpt1viz.figures.inside import LETTERS, before_after, head_map, lens_map
+from gpt1viz.figures.inside import LETTERS, before_after, head_map, lens_map, weights_map
 from gpt1viz.figures.numbers import percent
 
 DRAWS = np.random.default_rng(0)
@@ -50,6 +50,16 @@ def test_a_head_is_a_point_that_can_be_clicked(kind, shown, says):
     assert points.marker.opacity == points.selected.marker.opacity == points.unselected.marker.opacity == 0
     many = head_map(np.zeros((2, 12)), kind=kind)
     assert not many.layout.annotations and many.data[0].showscale
+
+
+def test_masked_weights_are_hatched():
+    weights = np.tril(DRAWS.random((3, 3)))
+    cells, hatching = weights_map(weights, ["a", "b", "c"]).data
+    assert np.array_equal(np.isnan(cells.z), ~np.tri(3, dtype=bool))
+    assert np.array_equal(np.nan_to_num(cells.z), weights)
+    assert hatching.name == "masked"
+    [cells] = weights_map(weights, ["a", "b", "c"], causal=False).data
+    assert np.array_equal(cells.z, weights)
 
 
 def test_before_is_hollow_and_after_is_filled():

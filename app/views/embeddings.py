@@ -94,7 +94,7 @@ def places_map(cosines: np.ndarray, names: list[str], **options) -> go.Figure:
     bar = {"orientation": "h", "y": 1, "yanchor": "bottom", "nticks": 5}
     figure.update_traces(xgap=0, ygap=0, colorbar=bar)
     figure.update_xaxes(dtick=step, tickangle=0, constrain="domain")
-    return figure.update_yaxes(dtick=step, scaleanchor="x", constrain="domain")
+    return figure.update_yaxes(dtick=step, scaleanchor="x", constrain="domain", constraintoward="top")
 
 
 def places() -> None:
@@ -213,6 +213,11 @@ def joint_table() -> str:
     return f"<table><tr>{head}</tr>{rows}</table>"
 
 
+def shares(*args, **options) -> go.Figure:
+    """Lines whose values are probabilities."""
+    return lines(*args, **options).update_yaxes(tickformat=".3~%")
+
+
 def joint() -> None:
     """The joint matrix, and the probability that falls on its position rows."""
     if not has_places:
@@ -239,9 +244,10 @@ def joint() -> None:
     if config.n_special:
         shown[t("embeddings.joint_line_special", lang)] = mass.special[seen]
     components.chart(
-        lines,
+        shares,
         plain.tokens[seen],
         shown,
+        x_title=t("inside.lens_columns", lang),
         y_title=t("embeddings.joint_mass", lang),
         marked=focus - seen.start,
         key="joint_mass",

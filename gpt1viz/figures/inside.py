@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from gpt1viz import palette
 from gpt1viz.text import t
 
-from . import theme
+from . import matrix, theme
 from .numbers import percent, score, weight
 from .plain import heatmap
 
@@ -117,6 +117,40 @@ def head_map(
         hovertemplate="%{customdata}<extra></extra>",
     )
     return fig.update_xaxes(tickangle=0)
+
+
+def weights_map(
+    weights: np.ndarray,
+    tokens: Sequence,
+    *,
+    causal: bool = True,
+    title: str | None = None,
+    lang: str = "en",
+    dark: bool = False,
+) -> go.Figure:
+    """The attention weights of a head: a row a query, a column a key, hatched where a mask hides the key.
+
+    Args:
+        weights: (T, T), 0 to 1.
+        tokens: T tokens or strings.
+        causal: keys behind the query are masked.
+    """
+    n = len(tokens)
+    hidden = ~np.tri(n, dtype=bool) if causal else np.zeros((n, n), bool)
+    fig = heatmap(
+        np.where(hidden, np.nan, weights),
+        tokens,
+        tokens,
+        kind="probability",
+        hover=t("figures.hover_weights", lang),
+        digits=4,
+        cell=max(3, min(28, 420 // n)),
+        title=title,
+        lang=lang,
+        dark=dark,
+    )
+    matrix.add_hatching(fig, {}, hidden, t("figures.hidden_weights", lang), dark)
+    return fig
 
 
 def before_after(
