@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 SOLUTION = re.compile(r"```python\n.*?```", re.DOTALL)
 
 MARK, CHINESE = r"[\u3000-\u303f\uff00-\uffef“”]", r"[\u3000-\u303f\uff00-\uffef\u4e00-\u9fff“”]"
-INSIDE = re.compile(rf"(?<={CHINESE})(\**)\n(?=\**{CHINESE})|(?<={MARK})(\**)\n(?=[A-Za-z`])|\n(?=\**{MARK})")
+INSIDE = re.compile(rf"(?<={CHINESE})(\**)\n(?=\**{CHINESE})|(?<={MARK})(\**)\n(?=[A-Za-z`])|(?<!\n)\n(?=\**{MARK})")
 
 
 def follow(english, chinese):
