@@ -8,6 +8,7 @@ import streamlit as st
 import torch
 from state import Study
 
+from gpt1viz.linear import last_position
 from gpt1viz.text import strings, t
 from gpt1viz.tokenizer import Piece
 
@@ -83,7 +84,7 @@ def suggested(model_id: str, stamp: float, text: str) -> str:
         return found[0][0] if found else text
     batch = torch.from_numpy(np.stack([plain.ids, *(ids for _, ids in found)])).to(model.device)
     with torch.inference_mode():
-        last = model(batch, head=lambda hidden, rows: hidden[:, -1] @ rows.T).logits[:, : config.n_vocab]  # (N+1, V)
+        last = model(batch, head=last_position).logits[:, 0, : config.n_vocab]  # (N+1, V)
         log_p = last.log_softmax(-1)[:, int(plain.next_ids[-1, 0])]
     return found[int((log_p[1:] - log_p[0]).abs().argmax())][0]
 

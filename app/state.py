@@ -13,13 +13,14 @@ import numpy as np
 import streamlit as st
 import torch
 
-from gpt1viz.analysis.head_output import without_head
+from gpt1viz.analysis.ablation import next_probabilities
 from gpt1viz.checkpoints import Loaded
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.explain import Explanation
 from gpt1viz.generate import Step
 from gpt1viz.sampling import Distribution
 from gpt1viz.text import LANGUAGES, strings, t
+from gpt1viz.trace import Edits
 from gpt1viz.views.payload import label
 
 MOST_CHARACTERS = 10_000
@@ -276,7 +277,8 @@ def _next_logits(model_id: str, stamp: float, ids: tuple[int, ...]) -> torch.Ten
 @st.cache_data(max_entries=64, show_spinner=False)
 def _without_head(model_id: str, stamp: float, text: str, lifted: bool, layer: int, head: int, position: int):
     ids = models.explained(model_id, stamp, text, lifted).ids
-    return without_head(models.load(model_id, stamp).model, ids, layer, head, position, causal=not lifted)
+    edits = Edits(heads={(layer, head): 0.0}, causal=False if lifted else None)
+    return next_probabilities(models.load(model_id, stamp).model, ids, position, edits)
 
 
 def next_without(study: Study, lifted: bool, layer: int, head: int) -> np.ndarray:

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from .config import GPT1Config
 from .errors import GPT1VizError
-from .linear import linear
+from .linear import last_position
 from .model import GPT1
 from .sampling import Distribution, Sampling, distribution
 from .trace import NO_EDITS, Edits
@@ -126,17 +126,13 @@ def _steps(model, tokenizer, ids, n_tokens, sampling, seed, stops, edits) -> Ite
         if len(ids) - start > n_ctx:
             start, cache.length = len(ids) - (n_ctx - n_ctx // 4), 0
         unread = torch.tensor([ids[start + cache.length :]], device=model.device)
-        logits = model(unread, cache=cache, edits=edits, head=_last_position).logits[0, -1].float().cpu()
+        logits = model(unread, cache=cache, edits=edits, head=last_position).logits[0, -1].float().cpu()
         logits = logits[: model.config.n_vocab]  # the special rows are no text
         token, u = _choose(logits, sampling, draws)
         ids = [*ids, token]
         yield Step(token, tuple(ids), start, logits, sampling, u, tokenizer)
         if token in stops:
             return
-
-
-def _last_position(hidden: Tensor, rows: Tensor) -> Tensor:
-    return linear(hidden[:, -1:], rows)  # (B, 1, V): what follows the positions before is known
 
 
 def _choose(logits: Tensor, sampling: Sampling, draws: torch.Generator) -> tuple[int, float | None]:

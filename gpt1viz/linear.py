@@ -24,6 +24,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return F.linear(x.to_mkldnn(), weight, bias).to_dense()
 
 
+def last_position(hidden: Tensor, rows: Tensor) -> Tensor:
+    """A `head` for `GPT1.forward`: logits (B, 1, V) of what follows the last position only, of hidden (B, T, C)."""
+    return linear(hidden[:, -1:], rows)
+
+
 class Linear(nn.Linear):
     """nn.Linear by `linear`."""
 

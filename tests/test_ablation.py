@@ -7,8 +7,9 @@ import pytest
 import torch
 from tiny import D, H, L, V, random_ids, tiny_model
 
-from gpt1viz.analysis.ablation import head_effects, heads_of_layer, heads_off, next_probabilities
+from gpt1viz.analysis.ablation import head_effects, heads_off, next_probabilities
 from gpt1viz.errors import GPT1VizError
+from gpt1viz.trace import Edits
 
 SWITCHES = [{}, {"norm": "pre"}, {"causal": False}, {"n_head": 1}, {"n_layer": 1}]
 N = 7
@@ -34,8 +35,8 @@ def by_hand(model, heads, position) -> np.ndarray:
 def test_heads_off_equal_a_tensor_changed_by_hand(which, switches):
     model = tiny_model(**switches)
     last, head = model.config.n_layer - 1, model.config.n_head - 1
-    heads = {"none": [], "one": [(last, head)], "two": [(0, 0), (last, head)], "layer": heads_of_layer(model, 0)}[which]
-    assert which != "layer" or len(heads) == model.config.n_head
+    layer = [(0, each) for each in range(model.config.n_head)]
+    heads = {"none": [], "one": [(last, head)], "two": [(0, 0), (last, head)], "layer": layer}[which]
     for position in (0, 4, N - 1):
         found = next_probabilities(model, ids(), position, heads_off(heads))
         np.testing.assert_allclose(found, by_hand(model, heads, position), atol=1e-6)
@@ -69,12 +70,22 @@ def test_the_ranking_is_by_size():
     assert sizes == sorted(sizes, reverse=True) and {np.sign(found.change[place]) for place in order} == {-1.0, 1.0}
 
 
-def test_another_target_and_some_layers():
+def test_another_target():
     model = tiny_model()
-    every, some = head_effects(model, ids(), target=3), head_effects(model, ids(), target=3, layers=[4, 1])
-    assert every.target == 3 and every.before == pytest.approx(float(by_hand(model, [], N - 1)[3]), rel=1e-5)
-    np.testing.assert_allclose(some.change, every.change[[4, 1]], atol=1e-6)
-    assert {layer for layer, _ in some.ranked()} == {1, 4} and some.layers == (4, 1)
+    found = head_effects(model, ids(), target=3)
+    before, after = (by_hand(model, heads, N - 1)[3] for heads in ([], [(1, 2)]))
+    assert found.target == 3 and found.before == pytest.approx(float(before), rel=1e-5)
+    assert found.change[1, 2] == pytest.approx(np.log2(after / before), abs=2e-5)
+
+
+def test_a_head_off_and_the_mask_lifted():
+    model = tiny_model()
+    edits = Edits(heads={(1, 2): 0.0}, causal=False)
+    with torch.inference_mode():
+        logits = model(torch.from_numpy(ids())[None], edits=edits).logits[0, 3, : model.config.n_vocab]
+    np.testing.assert_allclose(next_probabilities(model, ids(), 3, edits), logits.softmax(-1).numpy(), atol=1e-6)
+    seen = next_probabilities(model, ids(), 3, heads_off([(1, 2)]))
+    assert not np.allclose(logits.softmax(-1).numpy(), seen, atol=1e-4)
 
 
 def test_progress_is_told_and_may_end_the_work():

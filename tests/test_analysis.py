@@ -6,9 +6,9 @@ import torch
 from tiny import random_ids, tiny_model
 
 from gpt1viz.analysis.cell import cell
-from gpt1viz.analysis.head_output import head_output, without_head
+from gpt1viz.analysis.head_output import head_output
 from gpt1viz.errors import GPT1VizError
-from gpt1viz.trace import Edits, Trace
+from gpt1viz.trace import Trace
 
 SWITCHES = [{}, {"scale_attn": False}, {"causal": False}, {"norm": "pre", "positions": "none"}, {"n_head": 1}]
 
@@ -98,32 +98,8 @@ def test_what_heads_add_and_the_bias_are_the_attention_output(switches):
 def test_the_tokens_a_head_points_to():
     model, _, trace = traced()
     block = trace.blocks[2]
-    found = head_output(model, numpy(block.weights)[:, 3], numpy(block.v), 2, 1, top_k=4)
-    dots = model.tokens_embed.weight[: model.config.n_vocab].numpy() @ found.vector
+    output = head_output(model, numpy(block.weights)[:, 3], numpy(block.v), 2, 1, top_k=4)
+    dots, found = model.tokens_embed.weight[: model.config.n_vocab].numpy() @ output.vector, output.pushed
     assert list(found.raised) == list(np.argsort(-dots)[:4]) and list(found.lowered) == list(np.argsort(dots)[:4])
     np.testing.assert_allclose(found.raised_by, dots[found.raised], atol=1e-6)
     np.testing.assert_allclose(found.lowered_by, dots[found.lowered], atol=1e-6)
-
-
-@pytest.mark.parametrize("switches", SWITCHES, ids=str)
-def test_without_a_head_is_the_model_with_it_switched_off(switches):
-    model, ids, _ = traced(**switches)
-    layer, head = model.config.n_layer - 1, model.config.n_head - 1
-    for position in (0, 3, len(ids) - 1):
-        found = without_head(model, ids.numpy(), layer, head, position)
-        with torch.inference_mode():
-            logits = model(ids[None], edits=Edits(heads={(layer, head): 0.0})).logits[0, position]
-            kept = model(ids[None]).logits[0, position]
-        n = model.config.n_vocab
-        np.testing.assert_allclose(found, logits[:n].softmax(-1).numpy(), atol=1e-6)
-        assert found.shape == (n,) and found.sum() == pytest.approx(1, abs=1e-5)
-        assert not np.allclose(found, kept[:n].softmax(-1).numpy(), atol=1e-4)
-
-
-def test_without_a_head_and_without_the_mask():
-    model, ids, _ = traced()
-    found = without_head(model, ids.numpy(), 1, 2, 3, causal=False)
-    with torch.inference_mode():
-        logits = model(ids[None], edits=Edits(heads={(1, 2): 0.0}, causal=False)).logits[0, 3]
-    np.testing.assert_allclose(found, logits[: model.config.n_vocab].softmax(-1).numpy(), atol=1e-6)
-    assert not np.allclose(found, without_head(model, ids.numpy(), 1, 2, 3), atol=1e-4)

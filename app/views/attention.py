@@ -5,8 +5,9 @@ import panels
 import state
 import streamlit as st
 
+from gpt1viz.analysis.ablation import next_probabilities
 from gpt1viz.analysis.cell import cell
-from gpt1viz.analysis.head_output import head_output, without_head
+from gpt1viz.analysis.head_output import head_output
 from gpt1viz.explain import explain
 from gpt1viz.figures import numbers
 from gpt1viz.model import Attention, attend
@@ -110,7 +111,10 @@ with adds, components.careful(lang):
             layer_norm=f"{output.layer_norm:.2f}",
         )
     )
-    sides = (("towards", output.raised, output.raised_by), ("away", output.lowered, output.lowered_by))
+    sides = (
+        ("towards", output.pushed.raised, output.pushed.raised_by),
+        ("away", output.pushed.lowered, output.pushed.lowered_by),
+    )
     tables = [
         panels.token_list(t(f"app.adds_{side}", lang), state.entries(vocabulary, ids), by_how_much)
         for side, ids, by_how_much in sides
@@ -126,4 +130,4 @@ with off, components.careful(lang):
     without = state.next_without(study, lifted, layer, head)
     st.html(panels.page(panels.comparison(state.entries(vocabulary, ids), before, without[ids], lang), dark))
 
-components.show_code(lang, attend, Attention.forward, explain, cell, head_output, without_head)
+components.show_code(lang, attend, Attention.forward, explain, cell, head_output, next_probabilities)

@@ -1,12 +1,13 @@
 """Heads switched off: what the next token becomes, and which heads it rests on."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 
 from ..errors import GPT1VizError
+from ..linear import linear
 from ..model import GPT1, Block, causal_mask
 from ..trace import NO_EDITS, BlockTrace, Edits, Trace
 from .lens import decode
@@ -20,34 +21,27 @@ class HeadEffects:
         position: where the next token is predicted.
         target: the token whose probability is followed.
         before: its probability in the untouched model.
-        layers: (N,) the layers measured.
-        change: (N, H) bits, log2 of `target`'s probability without the head minus with it. Negative: the head
+        change: (L, H) bits, log2 of `target`'s probability without the head minus with it. Negative: the head
             supports this token.
-        divergence: (N, H) bits, KL(with || without) over the whole vocabulary: how far the prediction moves at all.
+        divergence: (L, H) bits, KL(with || without) over the whole vocabulary: how far the prediction moves at all.
     """
 
     position: int
     target: int
     before: float
-    layers: tuple[int, ...]
     change: np.ndarray
     divergence: np.ndarray
 
     def ranked(self, by: str = "change") -> list[tuple[int, int]]:
         """(layer, head), the largest |change| first, or by "divergence"."""
         order = np.argsort(-np.abs(getattr(self, by)), axis=None, kind="stable")
-        rows, heads = np.unravel_index(order, self.change.shape)
-        return [(self.layers[row], int(head)) for row, head in zip(rows, heads, strict=True)]
+        layers, heads = np.unravel_index(order, self.change.shape)
+        return [(int(layer), int(head)) for layer, head in zip(layers, heads, strict=True)]
 
 
 def heads_off(heads: Iterable[tuple[int, int]]) -> Edits:
     """Edits that switch these (layer, head) off: their outputs count as zero at every position."""
     return Edits(heads=dict.fromkeys(heads, 0.0))
-
-
-def heads_of_layer(model: GPT1, layer: int) -> list[tuple[int, int]]:
-    """Every (layer, head) of one layer."""
-    return [(layer, head) for head in range(model.config.n_head)]
 
 
 @torch.inference_mode()
@@ -66,9 +60,11 @@ def next_probabilities(
         GPT1VizError: no such position, or edits that do not fit.
     """
     position = _checked(position, len(ids))
-    output = model(torch.from_numpy(np.asarray(ids))[None].to(model.device), edits=edits)
-    logits = output.logits[0, position, : model.config.n_vocab]  # special rows are no text
-    return logits.float().softmax(-1).cpu().numpy()
+    config, batch = model.config, torch.from_numpy(np.asarray(ids))[None].to(model.device)
+    here = slice(position, position + 1)
+    # Special rows are no text.
+    logits = model(batch, edits=edits, head=lambda hidden, rows: linear(hidden[:, here], rows[: config.n_vocab])).logits
+    return logits[0, 0].float().softmax(-1).cpu().numpy()  # (V,)
 
 
 @torch.inference_mode()
@@ -78,8 +74,7 @@ def head_effects(
     position: int | None = None,
     *,
     target: int | None = None,
-    layers: Sequence[int] | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], object] | None = None,
 ) -> HeadEffects:
     """Every head switched off in turn, measured, not estimated.
 
@@ -91,7 +86,6 @@ def head_effects(
         ids: (T,) the tokens read.
         position: where the next token is predicted; None is the last.
         target: the token to follow; None is the one that the untouched model finds most probable.
-        layers: whose heads to switch off; None is all.
         progress: is told the share done, 0 to 1, after each block; what it raises ends the work.
 
     Raises:
@@ -103,12 +97,11 @@ def head_effects(
     batch = torch.from_numpy(np.asarray(ids)[:n])[None].to(model.device)
     log_p = model(batch, trace=trace).logits[0, position, : config.n_vocab].float().log_softmax(-1)  # (V,)
     target = int(log_p.argmax()) if target is None else target
-    layers = range(config.n_layer) if layers is None else layers
-    total = sum(config.n_layer - layer for layer in layers)
+    total = config.n_layer * (config.n_layer + 1) / 2
     mask = causal_mask(n, n, model.device) if config.causal else None
 
     done, change, divergence = 0, [], []
-    for layer in layers:
+    for layer in range(config.n_layer):
         stream = trace.blocks[layer].resid_in
         assert stream is not None
         for above in range(layer, config.n_layer):
@@ -131,7 +124,6 @@ def head_effects(
         position=position,
         target=target,
         before=float(log_p[target].exp()),
-        layers=tuple(layers),
         change=torch.stack(change).cpu().numpy(),
         divergence=torch.stack(divergence).cpu().numpy(),
     )

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..linear import linear
+from ..linear import last_position
 from ..model import GPT1
 from ..trace import Edits, Trace
 
@@ -86,7 +86,7 @@ def end_losses(model: GPT1, rows: np.ndarray) -> np.ndarray:
     """-log P of each row's last token given all before it, (N,); rows (N, T + 1)."""
     found = []
     for ids in _parts(model, rows):
-        logits = model(ids[:, :-1], head=_last_position).logits[:, 0].float()  # (B, V)
+        logits = model(ids[:, :-1], head=last_position).logits[:, 0].float()  # (B, V)
         found.append(F.cross_entropy(logits, ids[:, -1], reduction="none"))
     return torch.cat(found).cpu().numpy()
 
@@ -120,7 +120,3 @@ def attention(model: GPT1, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _parts(model: GPT1, rows: np.ndarray) -> tuple[Tensor, ...]:
     return torch.from_numpy(rows).to(model.device).split(AT_A_TIME)
-
-
-def _last_position(hidden: Tensor, rows: Tensor) -> Tensor:
-    return linear(hidden[:, -1:], rows)  # (B, 1, V)

@@ -75,7 +75,7 @@ def contrast(model: GPT1, ids: np.ndarray, token: int, other: int) -> Contrast:
     """
     target, config = Target("difference", token, other), model.config
     target.check(config.n_vocab)
-    fields = ("tokens", "positions", "weights", "v", "attn_out", "resid_mid", "mlp_out", "resid_out")
+    fields = ("tokens", "positions", "weights", "v", "resid_mid", "mlp_out", "resid_out")
     trace = Trace(fields=fields)
     batch = torch.from_numpy(ids[None]).to(model.device)
     hidden = model(batch, trace=trace, head=lambda hidden, rows: hidden[:, -1:]).hidden[0, -1].double()  # (C,)

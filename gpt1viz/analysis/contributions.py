@@ -61,6 +61,11 @@ class Contributions:
     mlp: np.ndarray
     after: np.ndarray
 
+    @property
+    def stream(self) -> np.ndarray:
+        """Mean over the positions of the stream that enters each block, and of what leaves the last, (L + 1,)."""
+        return np.append(self.before_attention.mean(1), self.after[-1].mean())
+
 
 @dataclass(frozen=True)
 class AtStart:
@@ -114,9 +119,8 @@ def contributions(model: GPT1, ids: np.ndarray) -> Contributions:
 
 
 def stream_lengths(model: GPT1, ids: np.ndarray) -> np.ndarray:
-    """Mean length over the positions of the stream that enters each block, and of what leaves the last, (L + 1,)."""
-    found = contributions(model, ids)
-    return np.append(found.before_attention.mean(1), found.after[-1].mean())
+    """`Contributions.stream` of a text."""
+    return contributions(model, ids).stream
 
 
 def at_start(config: GPT1Config, ids: np.ndarray, norm: str, seed: int = 0) -> AtStart:

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..linear import linear
 from ..model import GPT1
 from ..trace import NO_EDITS, Edits, Trace
 
@@ -43,7 +44,7 @@ def lens(
     positions: Sequence[int] | None = None,
     top_k: int = 5,
     edits: Edits | None = None,
-    progress: Callable[[float], None] | None = None,
+    progress: Callable[[float], object] | None = None,
 ) -> Lens:
     """Decode the residual stream wherever it can be read, as if the blocks above were not there.
 
@@ -98,4 +99,4 @@ def lens(
 def decode(model: GPT1, x: Tensor) -> Tensor:
     """Logits (..., V) of the text's tokens for residual vectors (..., C): ln_f if there is one, then the token rows."""
     rows = model.tokens_embed.weight[: model.config.n_vocab]  # (V, C)
-    return (model.ln_f(x) @ rows.T).float()
+    return linear(model.ln_f(x), rows).float()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ..errors import GPT1VizError
-from ..linear import linear
+from ..linear import last_position
 from ..model import GPT1
 from ..trace import Edits, Trace
 from .target import Target, next_logits
@@ -86,7 +86,7 @@ def patch(
             raise GPT1VizError("no_such_position", position=position, n=len(ids))
     trace = Trace(fields=("resid_in", "out", "k", "v"))
     both = torch.from_numpy(np.stack([ids, other_ids])).to(model.device)
-    logits = model(both, trace=trace, head=_after_last).logits[:, 0, :n_vocab]  # (2, V)
+    logits = model(both, trace=trace, head=last_position).logits[:, 0, :n_vocab]  # (2, V)
     this, other = target.of(logits).double().tolist()
     streams = _streams(trace)  # (L+1, 2, T, C)
 
@@ -125,9 +125,9 @@ def patched_probabilities(model: GPT1, ids: np.ndarray, other_ids: np.ndarray, l
     this, second = (torch.from_numpy(np.asarray(x)[None]).to(model.device) for x in (ids, other_ids))
     Edits(residual={(layer, position): model.tokens_embed.weight[0]}).check(model.config, 0, len(ids))
     trace = Trace(fields=("resid_in", "out"))
-    model(second, trace=trace, head=_after_last)
+    of_second = model(second, trace=trace, head=last_position)
     edits = Edits(residual={(layer, position): _streams(trace)[layer, 0, position]})
-    rows = [model(this, head=_after_last), model(this, edits=edits, head=_after_last), model(second, head=_after_last)]
+    rows = [model(this, head=last_position), model(this, edits=edits, head=last_position), of_second]
     logits = torch.cat([row.logits[:, 0, : model.config.n_vocab] for row in rows])  # (3, V)
     return logits.float().softmax(-1).cpu().numpy()
 
@@ -149,7 +149,3 @@ class _Before:
         before = [x[:1, :, : self.length].expand(self.batch, -1, -1, -1) for x in whole if x is not None]
         k, v = (torch.cat(parts, dim=2) for parts in zip(before, (k, v), strict=True))
         return k, v  # (B, H, S, D)
-
-
-def _after_last(hidden: Tensor, rows: Tensor) -> Tensor:
-    return linear(hidden[:, -1:], rows)  # (B, 1, V)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from ..errors import GPT1VizError
-from ..linear import linear
 from ..model import GPT1, causal_mask
 from ..trace import NO_EDITS, BlockTrace
+from .lens import decode
 
 KINDS = ("logit", "log_probability", "difference")
 
@@ -71,7 +71,7 @@ def next_logits(model: GPT1, x: Tensor, layer: int = 0, past: Past | None = None
     mask = causal_mask(x.shape[1], n_past + x.shape[1], x.device) if config.causal else None  # (T, S)
     for at in range(layer, config.n_layer):
         x = model.h[at](x, mask, at, BlockTrace(), NO_EDITS, past)  # (B, T, C)
-    return linear(model.ln_f(x[:, -1]), model.tokens_embed.weight[: config.n_vocab])
+    return decode(model, x[:, -1])
 
 
 def embedded(model: GPT1, ids: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ import torch
 from ..model import GPT1, Block, causal_mask
 from ..trace import NO_EDITS, BlockTrace
 from .contributions import Walk
+from .head_output import Pushed, pushed
 
 CHUNK = 512  # vocabulary entries run at once
 
@@ -42,15 +43,6 @@ class Drivers:
     sources: np.ndarray
     bias: float
     total: float
-
-
-class Pushed(NamedTuple):
-    """Tokens whose rows point most with (`raised`) and against (`lowered`) a vector: ids and dot products, (K,)."""
-
-    raised: np.ndarray
-    raised_by: np.ndarray
-    lowered: np.ndarray
-    lowered_by: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -116,16 +108,12 @@ def pushed_tokens(model: GPT1, layer: int, unit: int, top_k: int = 5) -> Pushed:
     Reading a middle layer with the output embeddings is approximate: under post-LN a LayerNorm and all later blocks
     stand between, under pre-LN the later blocks and the final LayerNorm.
     """
-    row = _block(model, layer).mlp.c_proj.weight[:, unit]  # (C,)
-    dots = model.tokens_embed.weight[: model.config.n_vocab] @ row  # (V,)
-    k = min(top_k, len(dots))
-    raised, lowered = dots.topk(k), (-dots).topk(k)
-    return Pushed(*(x.cpu().numpy() for x in (raised.indices, raised.values, lowered.indices, -lowered.values)))
+    return pushed(model, _block(model, layer).mlp.c_proj.weight[:, unit], top_k)
 
 
 @torch.inference_mode()
 def driving_entries(
-    model: GPT1, layer: int, top_k: int = 8, progress: Callable[[float], None] = lambda share: None
+    model: GPT1, layer: int, top_k: int = 8, progress: Callable[[float], object] | None = None
 ) -> Entries:
     """Every vocabulary entry alone, as a text of one token: which activate each unit of a layer most. Measured.
 
@@ -150,5 +138,6 @@ def driving_entries(
         both = torch.cat([best, record.mlp_hidden[:, 0].T], dim=1)  # (F, K + B)
         best, at = both.topk(min(top_k, both.shape[1]), dim=1)
         ids = torch.cat([ids, chunk.expand(width, -1)], dim=1).gather(1, at)
-        progress((start + len(chunk)) / n)
+        if progress is not None:
+            progress((start + len(chunk)) / n)
     return Entries(ids.cpu().numpy(), best.cpu().numpy())
