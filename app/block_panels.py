@@ -75,9 +75,9 @@ def unit_table(walked: Walk, top: Units, focus: int, unit: int, lang: str) -> st
     rows = ""
     for i, active, length in zip(*top, strict=True):
         style = " style='font-weight:700'" if i == unit else ""
-        pre = panels.signed(float(walked.mlp_pre[focus, i]), 3)
+        pre = numbers.score(float(walked.mlp_pre[focus, i]), 3)
         rows += (
-            f"<tr{style}><td>{i}</td><td>{pre}</td><td>{panels.signed(float(active), 3)}</td><td>{length:.2f}</td></tr>"
+            f"<tr{style}><td>{i}</td><td>{pre}</td><td>{numbers.score(float(active), 3)}</td><td>{length:.2f}</td></tr>"
         )
     return f"<table><tr>{names}</tr>{rows}</table>"
 
@@ -126,12 +126,12 @@ def driven_by(study: state.Study, walked: Walk, layer: int, unit: int) -> None:
         names,
         np.array(values),
         roles=roles,
-        texts=[panels.signed(value, 3) for value in values],
+        texts=[numbers.score(value, 3) for value in values],
         key="block_drivers",
         title=t("block.drawn_drivers", lang, layer=layer, unit=unit),
         data=lambda: {"part": names, "value": values},
     )
-    total = panels.signed(found.total, 3)
+    total = numbers.score(found.total, 3)
     here = state.plain(state.token_at(study, focus))
     st.caption(t("block.drivers_caption", lang, unit=unit, token=here, total=total))
 

@@ -33,7 +33,7 @@ def chips(tokens: Sequence[Piece], values: np.ndarray, limit: float, dark: bool,
         fill = theme.colour_at(scale, 0.5 + 0.5 * float(np.clip(value / limit, -1, 1)))
         first = i == 0 or tokens[i - 1].word_end
         kinds = " ".join(("g1v-chip", *("first",) * first, *("end",) * token.word_end, *("ring",) * (i == focus)))
-        hover = escape(f"{label(token)} ({i}) {panels.signed(float(value), 4)}", quote=True)
+        hover = escape(f"{label(token)} ({i}) {numbers.score(float(value), 4)}", quote=True)
         shown.append(
             f"<span class='{kinds}' title='{hover}' style='background:{fill};color:{theme.text_on(fill)}'>"
             f"{escape(label(token))}</span>{'<br>' if token.newline else ''}"

@@ -188,13 +188,9 @@ def attention_grid(
         window=st.session_state.get("window"),
     )
 
-    def columns() -> dict:
-        queries, keys = np.indices(explanation.weights.shape[2:])
-        names = np.array([piece.text for piece in explanation.tokens], dtype=object)
-        columns = {"query": queries, "key": keys, "query_token": names[queries], "key_token": names[keys]}
-        return {name: x.ravel() for name, x in (columns | {"weight": explanation.weights[layer, head]}).items()}
-
-    with saving.drawing(key, title or t("saving.grid", lang, layer=layer, head=head), columns, ("png",)):
+    title = title or t("saving.grid", lang, layer=layer, head=head)
+    data = partial(saving.matrix, explanation.tokens, explanation.weights[layer, head])
+    with saving.drawing(key, title, data, ("png",)):
         _grid(data=payload, key=key, on_pick_change=partial(_cell_picked, key, place))
 
 

@@ -139,13 +139,13 @@ def _adds_up(choice: Choice, found: Attribution, method: str, named: str, lang: 
     """Value, baseline, their difference, the sum of the scores, and what is missed."""
     st.markdown(f"**{t('causes.adds_up', lang)}**")
     (value, baseline), difference = panels.agreeing(
-        lambda a, b: a - b, [found.value, found.baseline], found.difference, panels.signed
+        lambda a, b: a - b, [found.value, found.baseline], found.difference, numbers.score
     )
     rows = [
         (t("causes.row_text", lang, name=choice.name), value),
         (t("causes.row_baseline", lang, baseline=named), baseline),
         (t("causes.row_difference", lang), difference),
-        (t("causes.row_total", lang), panels.signed(found.total, 3)),
+        (t("causes.row_total", lang), numbers.score(found.total, 3)),
     ]
     st.html(cause_panels.sums(rows, 2, components.dark()))
     share = abs(found.error / found.difference) if abs(found.difference) > 1e-3 else np.inf
@@ -261,7 +261,7 @@ def _parts(found: Contrast, lang: str) -> list[tuple[str, str]]:
     """What adds up to the difference, and what the model says."""
     norms = float(found.norms.sum()) + found.final
     parts = [found.token, found.position, found.heads.sum(), found.mlps.sum(), found.biases.sum(), norms]
-    texts, total = panels.agreeing(lambda *xs: sum(xs), [float(x) for x in parts], found.total, panels.signed)
+    texts, total = panels.agreeing(lambda *xs: sum(xs), [float(x) for x in parts], found.total, numbers.score)
     names = [
         t("causes.part_token", lang),
         t("causes.part_position", lang),
@@ -272,4 +272,4 @@ def _parts(found: Contrast, lang: str) -> list[tuple[str, str]]:
         t("causes.part_total", lang),
         t("causes.part_model", lang),
     ]
-    return list(zip(names, [*texts, total, panels.signed(found.difference, 3)], strict=True))
+    return list(zip(names, [*texts, total, numbers.score(found.difference, 3)], strict=True))

@@ -116,18 +116,11 @@ def _matrix(study: Study, place: tuple[int, int], score: float, lang: str) -> No
         causal=plain.causal,
         title=title,
         key="pattern_matrix",
-        data=lambda: _cells(study, weights, part),
+        data=lambda: saving.matrix(plain.tokens, weights, part.start),
     )
     hatched = t("inside.matrix_hatched", lang) if plain.causal else ""
     st.caption(t("inside.matrix_caption", lang, score=numbers.weight(score), hatched=hatched))
     inside_edits.switch(inside_edits.name_of(layer, head), lang, "switch_pattern")
-
-
-def _cells(study: Study, weights: np.ndarray, part: slice) -> saving.Columns:
-    query, key = (x.ravel() + part.start for x in np.indices(weights.shape))
-    names = np.array([piece.text for piece in study.explanation.tokens], dtype=object)
-    columns = {"query": query, "key": key, "query_token": names[query], "key_token": names[key]}
-    return columns | {"weight": weights.ravel()}
 
 
 def _list(found: dict, even: dict[str, float], lang: str) -> None:

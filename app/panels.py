@@ -9,9 +9,8 @@ import numpy as np
 from gpt1viz import palette
 from gpt1viz.analysis.cell import Cell
 from gpt1viz.figures import numbers
+from gpt1viz.figures.numbers import MINUS
 from gpt1viz.text import t
-
-MINUS = "−"
 
 
 def page(body: str, dark: bool) -> str:
@@ -37,12 +36,6 @@ _CSS = f"""
 .g1 p {{ margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font-size: 16px; line-height: 1.6 }}
 .g1 td.bar {{ background: linear-gradient(var(--fill), var(--fill)) no-repeat left center }}
 """
-
-
-def signed(x: float, digits: int) -> str:
-    """+4.21 or −4.21, with a true minus; no sign on what rounds to zero."""
-    text = f"{x:+.{digits}f}"
-    return text.replace("-", MINUS) if float(text) else text[1:]
 
 
 def agreeing(
@@ -90,11 +83,11 @@ def cell_table(cell: Cell, query: str, key: str, d_head: int, lang: str) -> str:
     others = [rest] if len(cell.products) > len(top) else []
     largest = abs(cell.products[top[0]])
     fewest = min(max(3, 2 - floor(log10(largest))), 9) if largest else 3  # three digits of the largest
-    texts, total = agreeing(lambda *xs: sum(xs), [*cell.products[top], *others], cell.total, signed, fewest)
+    texts, total = agreeing(lambda *xs: sum(xs), [*cell.products[top], *others], cell.total, numbers.score, fewest)
     digits = len(texts[0].partition(".")[2])
     rows = []
     for i in top:
-        (q, k), product = agreeing(lambda a, b: a * b, [cell.q[i], cell.k[i]], cell.products[i], signed, digits)
+        (q, k), product = agreeing(lambda a, b: a * b, [cell.q[i], cell.k[i]], cell.products[i], numbers.score, digits)
         rows.append(f"<tr><td>{i}</td><td class='q'>{q}</td><td class='k'>{k}</td><td>{product}</td></tr>")
     if others:
         text = t("app.cell_others", lang, n=len(cell.products) - len(top))
@@ -145,7 +138,7 @@ def running(text: str) -> str:
 def token_list(title: str, tokens: Sequence[str], values: Sequence[float]) -> str:
     """Tokens with a signed number each."""
     rows = "".join(
-        f"<tr><td class='t'>{escape(token)}</td><td>{signed(float(value), 2)}</td></tr>"
+        f"<tr><td class='t'>{escape(token)}</td><td>{numbers.score(float(value), 2)}</td></tr>"
         for token, value in zip(tokens, values, strict=True)
     )
     return f"<table><tr><th class='t'>{escape(title)}</th><th></th></tr>{rows}</table>"

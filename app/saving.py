@@ -156,6 +156,19 @@ def panel(lang: str, dark: bool) -> None:
                     )
 
 
+def matrix(tokens: Sequence, weights: np.ndarray, first: int = 0) -> Columns:
+    """Columns of attention weights (T, S): a line a cell.
+
+    Args:
+        tokens: Pieces, those of the whole text.
+        first: position of the first query and the first key.
+    """
+    query, key = (x.ravel() + first for x in np.indices(weights.shape))
+    names = np.array([piece.text for piece in tokens], dtype=object)
+    columns = {"query": query, "key": key, "query_token": names[query], "key_token": names[key]}
+    return columns | {"weight": weights.ravel()}
+
+
 def csv_bytes(columns: Columns) -> bytes:
     """A CSV file, in UTF-8 with the mark by which spreadsheets know it."""
     file = io.StringIO()

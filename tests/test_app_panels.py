@@ -119,11 +119,6 @@ def test_significant_digits(x, text):
     assert panels.significant(x, 4) == text
 
 
-@pytest.mark.parametrize("x, text", [(4.2149, "+4.21"), (-0.5, "−0.50"), (-0.001, "0.00"), (0.0, "0.00")])
-def test_signs(x, text):
-    assert panels.signed(x, 2) == text
-
-
 def row(kept="kept", **changes):
     return {
         "logit": 9.1,

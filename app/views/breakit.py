@@ -1,5 +1,7 @@
 """Break it: one part is taken out or replaced, a tiny model is trained anew, and the two are compared."""
 
+from functools import partial
+
 import components
 import jobs
 import live
@@ -8,6 +10,7 @@ import numpy as np
 import pair_results as results
 import pairs
 import panels
+import saving
 import side_by_side
 import state
 import streamlit as st
@@ -266,7 +269,6 @@ def looks(names: list[str], runs: list, first: tuple[int, int]) -> None:
             st.caption(name)
             products, mask = one.products(layer, head), one.trace.get("mask")
             weights = one.weights[layer, head]
-            data = matrix_columns(one.tokens, weights)
             title = f"{t('app.attention', lang)}: {name}"
             components.chart(
                 head_stages,
@@ -281,7 +283,7 @@ def looks(names: list[str], runs: list, first: tuple[int, int]) -> None:
                 cell=(focus, int(weights[focus].argmax())),
                 key=f"head_{place}",
                 title=title,
-                data=lambda data=data: data,
+                data=partial(saving.matrix, one.tokens, weights),
             )
             tokenizer = models.load(ids[place], models.stamp(ids[place])).tokenizer
             tokens, p = state.entries(tokenizer, one.next_ids[focus][:TOP]), one.next_probability[focus][:TOP]
@@ -289,13 +291,6 @@ def looks(names: list[str], runs: list, first: tuple[int, int]) -> None:
             title = f"{t('breakit.next', lang)}: {name}"
             components.chart(next_tokens, tokens, p, key=f"next_{place}", title=title, data=lambda c=columns: c)
     st.caption(t("breakit.looks_caption", lang, n=focus))
-
-
-def matrix_columns(tokens: list, weights: np.ndarray) -> dict:
-    query, key = np.indices(weights.shape)
-    shown = np.array([piece.text for piece in tokens], dtype=object)
-    columns = {"query": query, "key": key, "query_token": shown[query], "key_token": shown[key], "weight": weights}
-    return {name: values.ravel() for name, values in columns.items()}
 
 
 live.refusal(lang)
