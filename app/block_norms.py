@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import block_drawing
+import block_panels
 import components
 import computing
 import jobs
@@ -14,7 +15,6 @@ import streamlit as st
 from gpt1viz.analysis.contributions import NORMS, at_start, stream_lengths
 from gpt1viz.config import GPT1Config
 from gpt1viz.errors import GPT1VizError
-from gpt1viz.figures import lines
 from gpt1viz.text import strings, t
 from gpt1viz.training.runs import read_run
 
@@ -126,7 +126,7 @@ def _lines(shown: dict[str, np.ndarray], roles: dict[str, str], what: str, lang:
     padded = {name: np.append(values, np.full(n - len(values), np.nan)) for name, values in shown.items()}
     st.markdown(t(f"block.title_{what}", lang))
     components.chart(
-        lines,
+        block_panels.layer_lines,
         np.arange(n),
         padded,
         roles={name: roles[name] for name in padded},

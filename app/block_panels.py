@@ -5,6 +5,7 @@ import computing
 import numpy as np
 import panels
 import parts
+import plotly.graph_objects as go
 import state
 import streamlit as st
 import torch
@@ -18,6 +19,7 @@ from gpt1viz.views import shown_window
 
 SOURCES = 8  # positions named in what drives a unit
 ENTRIES = 8  # vocabulary entries named for a unit
+NAMED = 18  # tokens named below a map in half the page's width
 ORDER = {
     "post": ("resid_in", "attn_out", "resid_mid", "ln_1", "mlp_out", "resid_out", "ln_2"),
     "pre": ("resid_in", "ln_1", "attn_out", "resid_mid", "ln_2", "mlp_out", "resid_out"),
@@ -168,6 +170,17 @@ def pushes(study: state.Study, layer: int, unit: int) -> None:
     st.caption(t(f"block.pushes_{study.loaded.model.config.norm}", lang))
 
 
+def layer_lines(x: np.ndarray, values: dict[str, np.ndarray], **options) -> go.Figure:
+    """Lines over layers, which are whole numbers, be it a single one."""
+    figure = lines(x, values, **options)
+    return figure.update_xaxes(dtick=-(-len(x) // 12), range=[-0.3, len(x) - 0.7])
+
+
+def share_map(values: np.ndarray, rows: list[str], columns: list, **options) -> go.Figure:
+    """A heatmap for half the page's width."""
+    return heatmap(values, rows, columns, **options).update_xaxes(dtick=-(-len(columns) // NAMED))
+
+
 def by_layer(study: state.Study, layer: int) -> None:
     """Lengths of the stream and of what is added to it in every block, at the focus and at every position."""
     lang, n, focus = study.lang, len(study.explanation.tokens), study.focus
@@ -176,7 +189,7 @@ def by_layer(study: state.Study, layer: int) -> None:
     roles = {"before_attention": "residual", "attention": "attention", "before_mlp": "ink", "mlp": "mlp"}
     shown = {t(f"block.length_{name}", lang): getattr(found, name)[:, focus] for name in roles}
     components.chart(
-        lines,
+        layer_lines,
         np.arange(n_layer),
         shown,
         roles=dict(zip(shown, roles.values(), strict=True)),
@@ -194,7 +207,7 @@ def by_layer(study: state.Study, layer: int) -> None:
         with place:
             st.markdown(t(f"block.share_{name}", lang))
             components.chart(
-                heatmap,
+                share_map,
                 share[:, seen],
                 [f"L{i}" for i in range(n_layer)],
                 study.explanation.tokens[seen],

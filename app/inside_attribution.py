@@ -208,9 +208,11 @@ def _upright(values: np.ndarray, rows: list[str], columns: list[str], **options)
 
 def _map(choice: Choice, found: Contrast, lang: str) -> None:
     n_layer, n_head = found.heads.shape
-    values = np.column_stack([found.heads, found.mlps, found.biases.sum(1), found.norms.sum(1)])  # (L, H + 3)
-    names = [f"H{head}" for head in range(n_head)]
-    names += ["MLP", t("causes.column_biases", lang), t("causes.column_norms", lang)]
+    values = np.column_stack([found.heads, found.mlps, found.biases.sum(1)])  # (L, H + 2)
+    names = [*(f"H{head}" for head in range(n_head)), "MLP", t("causes.column_biases", lang)]
+    if found.norms.any():  # pre-LN: no LayerNorm of a block writes to the stream
+        values = np.column_stack([values, found.norms.sum(1)])
+        names.append(t("causes.column_norms", lang))
     layers = [f"L{layer}" for layer in range(n_layer)]
     st.markdown(f"**{t('causes.contrast_map', lang)}**")
     components.chart(
@@ -233,6 +235,8 @@ def _largest(found: Contrast, lang: str) -> None:
     names |= {f"L{i}·MLP": float(x) for i, x in enumerate(found.mlps)}
     names |= {f"L{i}·{t('causes.column_biases', lang)}": float(x) for i, x in enumerate(found.biases.sum(1))}
     names |= {f"L{i}·{t('causes.column_norms', lang)}": float(x) for i, x in enumerate(found.norms.sum(1))}
+    names[t("causes.column_final", lang)] = found.final
+    names = {name: value for name, value in names.items() if value}  # nothing that the model does not have
     largest = sorted(names, key=lambda name: -abs(names[name]))[:LARGEST]
     st.markdown(f"**{t('causes.contrast_largest', lang)}**")
     components.chart(

@@ -11,6 +11,7 @@ from state import Study
 from gpt1viz.linear import last_position
 from gpt1viz.text import strings, t
 from gpt1viz.tokenizer import Piece
+from gpt1viz.views import shown_window
 
 CANDIDATES = 8  # words tried
 LETTERS = 3  # the fewest of a word to replace, or to put there
@@ -67,6 +68,8 @@ def suggested(model_id: str, stamp: float, text: str) -> str:
     n, tokens = len(plain.tokens), plain.tokens
     words = [i for i in range(1, n) if tokens[i - 1].word_end and _is_word(tokens[i])]
     words = [i for i in words if i < n - 1] or words
+    shown = range(n)[shown_window(n, n - 1)]  # in a long text the map shows its end
+    words = [i for i in words if i in shown] or words
     affordable = computing.QUICK / (config.n_layer * computing.passes(config, n))
     most = int(np.clip(affordable, 1, CANDIDATES))
     found: list[tuple[str, np.ndarray]] = []

@@ -68,6 +68,14 @@ def sums() -> None:
     st.caption(words)
 
 
+def near_bars(*args, **options) -> go.Figure:
+    """Bars in half the page's width, with room for their numbers."""
+    figure = bars(*args, **options)
+    low, high = figure.layout.xaxis.range
+    more = 0.15 * (high - low)
+    return figure.update_xaxes(range=[low - more if low < 0 else low, high + more])
+
+
 def neighbours() -> None:
     """The rows of the vocabulary closest to the focus token's."""
     for column, by in zip(st.columns(2, gap="medium"), ("cosine", "dot"), strict=True):
@@ -76,7 +84,7 @@ def neighbours() -> None:
         with column:
             st.markdown(t(f"embeddings.near_{by}", lang))
             components.chart(
-                bars,
+                near_bars,
                 names,
                 found.values,
                 texts=[numbers.three(float(value)) for value in found.values],
@@ -218,6 +226,16 @@ def shares(*args, **options) -> go.Figure:
     return lines(*args, **options).update_yaxes(tickformat=".3~%")
 
 
+def told_apart(*shares: float) -> list[str]:
+    """Percentages with as many digits as it takes for them to differ."""
+    said = [numbers.percent(share) for share in shares]
+    for digits in range(3, 7):
+        if len(set(said)) == len(said):
+            break
+        said = [f"{100 * share:.{digits}g}%" for share in shares]
+    return said
+
+
 def joint() -> None:
     """The joint matrix, and the probability that falls on its position rows."""
     if not has_places:
@@ -226,6 +244,7 @@ def joint() -> None:
     st.html(panels.page(joint_table(), dark))
     mass = parts.joint_mass(*source, plain.text)
     before, next_name = float(plain.next_probability[focus][0]), state.entries(tokenizer, plain.next_ids[focus][:1])[0]
+    first, then = told_apart(before, before * float(mass.tokens[focus]))
     st.markdown(
         t(
             "embeddings.joint_focus",
@@ -235,8 +254,8 @@ def joint() -> None:
             top=int(mass.top_position[focus]),
             top_share=numbers.percent(float(mass.top_probability[focus])),
             next=state.plain(next_name),
-            before=numbers.percent(before),
-            after=numbers.percent(before * float(mass.tokens[focus])),
+            before=first,
+            after=then,
         )
     )
     seen = shown_window(n, focus)

@@ -14,6 +14,7 @@ from .plain import heatmap
 
 PRINTED = 16  # positions up to which a cell has room for its token
 LETTERS = 6  # printed of a token
+NAMED = 18  # tokens named along an edge of the weights
 PRINTED_HEADS = 6  # heads up to which a cell has room for its number
 
 
@@ -150,7 +151,8 @@ def weights_map(
         dark=dark,
     )
     matrix.add_hatching(fig, {}, hidden, t("figures.hidden_weights", lang), dark)
-    return fig
+    step = -(-n // NAMED)
+    return fig.update_xaxes(dtick=step).update_yaxes(dtick=step)
 
 
 def before_after(

@@ -182,7 +182,7 @@ def bars(
         fig.update_yaxes(labelalias=words, tickfont={"family": palette.SANS, "size": 13})
     if low < 0:
         fig.add_vline(x=0, line={"color": palette.BORDER[dark], "width": 1})
-    fig = theme.dress(fig, height=60 + 26 * len(x) + (44 if title else 12), dark=dark, title=title)
+    fig = theme.dress(fig, height=60 + 26 * max(2, len(x)) + (44 if title else 12), dark=dark, title=title)
     return fig.update_layout(annotations=notes)
 
 
