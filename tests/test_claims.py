@@ -59,7 +59,8 @@ def test_every_row_is_told(id, lang, bundled, found):
     sentence = claim.says(found[id], lang)
     assert "{" not in sentence and "nan" not in sentence
     if drawing := found[id].drawing:
-        figure = getattr(figures, drawing.kind)(*drawing.args, **drawing.words(lang), lang=lang)
+        figure = getattr(figures, drawing.kind)(*drawing.named(lang), **drawing.words(lang), lang=lang)
+        assert all(name in str(drawing.args) for name in drawing.labels)
         assert figure.data and f"{id}_caption" in strings("claims", lang)
         assert len({len(column) for column in drawing.columns.values()}) == 1
 
@@ -70,7 +71,8 @@ def test_what_is_measured_on_the_bundled_model(found):
     assert n["vocabulary"]["merges"] == 3949 and n["vocabulary"]["entries"] == 4096
     assert n["parameters"]["arithmetic"] == n["parameters"]["module"] == 116_534_784
     assert n["parameters"]["embeddings"] == 31_087_104 + 393_216 and n["parameters"]["block"] == 7_087_872
-    assert n["first"]["first"] == 0 < n["first"]["last"]
+    names, moved = found["first"].drawing.args
+    assert moved[0] == 0 and (moved[1:] > 0).all() and len(names) == 24
     assert n["l3"]["share"] > 2 * n["l3"]["share_notes"] and n["l3"]["share"] > n["mixture"]["share_notes"]
     assert 0.9 < n["post_ln"]["post_ratio"] < 1.1 and n["post_ln"]["pre_ratio"] > 3
     assert 0.01 < n["tied"]["mass"] < 0.2
@@ -80,6 +82,12 @@ def test_what_is_measured_on_the_bundled_model(found):
         n["positions"]["learned"] < n["positions"]["none"] and n["positions"]["learned"] < n["positions"]["sinusoidal"]
     )
     assert n["draft"]["chance_draft"] < 0.001 < n["draft"]["chance"] and n["draft"]["passes"] < n["draft"]["tokens"]
+
+
+def test_names_that_are_words_are_told_in_the_language(found):
+    names, counts = found["parameters"].drawing.named("zh")
+    assert names == ["token 行", "位置", "注意力", "MLP", "LayerNorm"] and counts.sum() == 116_534_784
+    assert [*found["positions"].drawing.named("en")[1]] == ["learned", "sinusoids of 2017"]
 
 
 def test_the_model_stays_as_it_is(bundled, found):

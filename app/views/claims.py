@@ -135,7 +135,7 @@ def details(claim: Claim) -> None:
         drawing = result.drawing
         components.chart(
             getattr(figures, drawing.kind),
-            *drawing.args,
+            *drawing.named(lang),
             **drawing.words(lang),
             key=f"claim_{claim.id}",
             title=t("claims.details_of", lang, n=claim.number),

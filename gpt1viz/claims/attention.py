@@ -17,14 +17,14 @@ MASKS = {"2018": -1e9, "port": -1e4, "notes": float("-inf")}
 
 @torch.inference_mode()
 def first_token(model: GPT1, tokenizer: Tokenizer) -> Result:
-    """Row 5: every word but the first is replaced, the length kept: what has moved at each position?"""
+    """Row 5: every token but the first is replaced by another: what has moved at each position?"""
     ids = read_ids(model, tokenizer, 24)
     others = ids.clone()
-    others[0, 1:] = ids[0, 1:].flip(0).roll(1)
+    others[0, 1:] = (ids[0, 1:] + 1) % model.config.n_vocab
     moved = (model(ids).hidden - model(others).hidden)[0].abs().amax(-1).cpu().numpy()  # (T,)
     names = tokenizer.pieces(ids[0].tolist())
     return Result(
-        seen=bool(moved[0] == 0 and moved[-1] > 0),
+        seen=bool(moved[0] == 0 and (moved[1:] > 0).all()),
         numbers={"first": float(moved[0]), "last": float(moved[-1]), "n": len(moved)},
         drawing=Drawing(
             "bars",

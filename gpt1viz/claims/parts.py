@@ -98,6 +98,7 @@ def parameters(model: GPT1, tokenizer: Tokenizer) -> Result:
             {"texts": [f"{n:,}" for n in parts.values()]},
             {"value_title": "parameters_x"},
             {"part": [*parts], "parameters": [*parts.values()]},
+            {name: f"parameters_{name}" for name in ("tokens", "positions", "attention")},
         ),
     )
 
@@ -201,7 +202,7 @@ def special(model: GPT1, tokenizer: Tokenizer) -> Result:
             "after": len(ready),
             "std": std,
             "old_std": float(old.pow(2).mean().sqrt()),
-            "names": ", ".join(f"{name} {n_vocab + k:,}" for k, name in enumerate(SPECIAL_ENTRIES)),
+            "names": ", ".join(f"{name} = {n_vocab + k:,}" for k, name in enumerate(SPECIAL_ENTRIES)),
             "typed": len(typed),
         },
     )
@@ -242,6 +243,7 @@ def positions(model: GPT1, tokenizer: Tokenizer) -> Result:
             {"marked": here},
             {"x_title": "position", "y_title": "positions_y"},
             {"position": place, **similar},
+            {name: f"positions_{name}" for name in similar},
         ),
     )
 

@@ -27,6 +27,7 @@ class Drawing:
         options: of the figure, none of them words.
         titles: option -> key in claims.toml.
         columns: the same numbers for a CSV file.
+        labels: name in `args` -> key in claims.toml, for names that are words.
     """
 
     kind: str
@@ -34,10 +35,22 @@ class Drawing:
     options: Mapping = field(default_factory=dict)
     titles: Mapping[str, str] = field(default_factory=dict)
     columns: Mapping = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     def words(self, lang: str) -> dict:
         """All options, the titles in a language."""
         return {**self.options, **{option: t(f"claims.{key}", lang) for option, key in self.titles.items()}}
+
+    def named(self, lang: str) -> tuple:
+        """`args`, their names in a language."""
+        said = {name: t(f"claims.{key}", lang) for name, key in self.labels.items()}
+
+        def told(part):
+            if isinstance(part, dict):
+                return {said.get(name, name): values for name, values in part.items()}
+            return [said.get(name, name) for name in part] if isinstance(part, list) else part
+
+        return tuple(told(part) for part in self.args) if said else self.args
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,11 @@ def draft(model: GPT1, tokenizer: Tokenizer) -> Result:
         drawing=Drawing(
             "heatmap",
             (np.stack([p.numpy()[top], shares["checked"], shares["draft"]]), ["p", "q→p", "q"], names),
-            {"kind": "probability", "texts": [[f"{x:.1%}" for x in row] for row in (p.numpy()[top], *shares.values())]},
+            {
+                "kind": "probability",
+                "cell": 44,
+                "texts": [[f"{x:.1%}" for x in row] for row in (p.numpy()[top], *shares.values())],
+            },
             {"hover": "probability"},
             {"token": [piece.text for piece in names], "target": p.numpy()[top], **shares},
         ),
