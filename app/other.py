@@ -11,7 +11,6 @@ from gpt1viz.text import t
 
 SAME = ""  # the model of the sidebar, or its text
 TEXT = '"Come in," said the king to the fox, and the'  # one word away from the first example
-KEYS = ("model2", "text2")
 
 
 def offered(model_id: str, wanted: str, lang: str) -> dict[str, str]:
@@ -73,9 +72,9 @@ def choose(a: state.Study) -> state.Study:
         raise state.NothingToShow from error
     n = len(explanation.tokens)
     if n < explanation.n_typed:
-        st.caption("B: " + t("app.cut", lang, n=n, m=explanation.n_typed))
+        st.caption("B · " + t("app.cut", lang, n=n, m=explanation.n_typed))
     if unknown := sum(piece.unknown for piece in explanation.tokens):
-        st.caption("B: " + t("app.unknown_one" if unknown == 1 else "app.unknown", lang, n=unknown))
+        st.caption("B · " + t("app.unknown_one" if unknown == 1 else "app.unknown", lang, n=unknown))
     return state.Study(lang, model_id, stamp, loaded, explanation, n - 1)
 
 

@@ -1,4 +1,4 @@
-"""What the pages Embeddings and Block compute from a model and a text, kept for a while for all sessions."""
+"""What the pages Embeddings, Block and Compare compute from a model and a text, kept for a while for all sessions."""
 
 import models
 import numpy as np

@@ -3,6 +3,7 @@
 import components
 import numpy as np
 import other
+import parts
 import side_by_side
 import state
 import streamlit as st
@@ -28,21 +29,13 @@ def shared(a: tuple[str, ...], b: tuple[str, ...]) -> np.ndarray:
     return compare.shared(a, b)
 
 
-@st.cache_data(max_entries=32, show_spinner=False)
-def lengths(model_id: str, stamp: float, ids: tuple[int, ...], _model) -> list[np.ndarray]:
-    """Mean lengths over a text: the stream (L + 1,), what attention adds (L,), what the MLP adds (L,)."""
-    found = contributions(_model, np.array(ids))
-    stream = np.append(found.before_attention.mean(1), found.after[-1].mean())
-    return [stream, found.attention.mean(1), found.mlp.mean(1)]
-
-
 agreed = shared(*(tuple(piece.entry for piece in x.tokens) for x in (first, second)))
 there = compare.counterparts(agreed, n_a, n_b)  # of each position of A, B's
 back = compare.counterparts(agreed[:, ::-1], n_b, n_a)
 same_vocabulary = a.model_id == b.model_id or a.loaded.tokenizer.vocab == b.loaded.tokenizer.vocab
 names = {
-    "A": t("compare.side", lang, side="A", name=a.loaded.info.name),
-    "B": t("compare.side", lang, side="B", name=b.loaded.info.name),
+    "A": t("compare.side", lang, side="A", name=state.plain(a.loaded.info.name)),
+    "B": t("compare.side", lang, side="B", name=state.plain(b.loaded.info.name)),
 }
 
 
@@ -214,9 +207,8 @@ st.caption(t("compare.next_change_caption" if both else "compare.next_none", lan
 
 # ---- the residual stream
 st.subheader(t("compare.stream", lang), anchor=False)
-ours, theirs = (
-    lengths(study.model_id, study.stamp, tuple(study.explanation.ids.tolist()), study.loaded.model) for study in (a, b)
-)
+of_both = [parts.lengths(study.model_id, study.stamp, study.explanation.text) for study in (a, b)]
+ours, theirs = ([x.stream, x.attention.mean(1), x.mlp.mean(1)] for x in of_both)  # (L + 1,), (L,), (L,)
 depth = max(len(ours[0]), len(theirs[0]))
 streams = {
     side: np.pad(found[0], (0, depth - len(found[0])), constant_values=np.nan)
@@ -240,7 +232,7 @@ with right:
     if config_a.n_layer != config_b.n_layer:
         st.caption(t("compare.other_depth", lang, a=config_a.n_layer, b=config_b.n_layer))
     else:
-        parts = [t(f"compare.part_{name}", lang) for name in ("stream", "attention", "mlp")]
+        columns = [t(f"compare.part_{name}", lang) for name in ("stream", "attention", "mlp")]
         changes = np.stack(
             [y[: config_a.n_layer] - x[: config_a.n_layer] for x, y in zip(ours, theirs, strict=True)], 1
         )
@@ -248,7 +240,7 @@ with right:
             heatmap,
             changes,
             [f"L{i}" for i in range(config_a.n_layer)],
-            parts,
+            columns,
             texts=[[numbers.score(float(value)) for value in row] for row in changes],
             hover=t("compare.longer", lang),
             key="compare_stream_change",

@@ -54,24 +54,19 @@ def flops_a_token(config: GPT1Config) -> int:
     return 3 * sum(forward_flops(config).values())
 
 
-def activations(config: GPT1Config, width: int = 4, dropout: bool = True, written_out: bool = False) -> int:
+def activations(config: GPT1Config, width: int = 4) -> int:
     """Bytes a token that wait for the backward pass, without the logits.
 
     A layer keeps 16 C numbers: inputs of the two LayerNorms, of attention and of the MLP, q, k, v and the heads, the
-    MLP's 4 C before and 4 C after the activation; and with dropout 2 C bytes of masks. Attention that is written out,
-    as in 2018, also keeps its weights before and after dropout, H T numbers each, and a mask; a fused kernel computes
-    them again (Korthikanti et al. 2022, section 4.1: s b h (34 + 5 a s / h) bytes a layer).
+    MLP's 4 C before and 4 C after the activation; and with dropout 2 C bytes of masks: the 34 s b h bytes a layer of
+    Korthikanti et al. 2022, section 4.1, in 16 bits. Their 5 a s^2 b are of attention weights written out, as in 2018;
+    a fused kernel computes these again.
 
     Args:
         width: bytes of a number, 4 or 2.
-        dropout: whether masks are kept.
-        written_out: whether attention keeps its T x T weights.
     """
-    c, pairs = config.n_embd, config.n_head * config.n_ctx
-    layer = 16 * c * width + (2 * c if dropout else 0)
-    if written_out:
-        layer += pairs * width + (pairs * (width + 1) if dropout else 0)
-    return config.n_layer * layer
+    masks = 2 * config.n_embd if config.resid_pdrop else 0
+    return config.n_layer * (16 * config.n_embd * width + masks)
 
 
 def training_memory(config: GPT1Config, batch: int, width: int = 4) -> dict[str, int]:
@@ -189,7 +184,6 @@ def _later(n_layer: int, n_embd: int, n_head: int, n_ctx: int) -> GPT1Config:
 
 
 BOOKS_WORDS = 984_846_357  # BooksCorpus, Zhu et al. 2015, table 2
-BOOKS_EPOCHS = 100  # GPT-1's paper, section 4.1
 _GPT2 = "Radford et al. 2019, table 2; parameters as corrected in github.com/openai/gpt-2"
 _GPT3 = "Brown et al. 2020 (arXiv:2005.14165), tables 2.1 and D.1"
 PUBLISHED = {
@@ -208,8 +202,3 @@ PUBLISHED = {
     "gpt2-xl": Published("GPT-2", 2019, _later(48, 1600, 25, 1024), 1558, None, None, _GPT2),
     "gpt3": Published("GPT-3", 2020, _later(96, 12288, 96, 2048), 174_600, 300e9, 3640.0, _GPT3),
 }
-
-
-def tokens_within(petaflop_days: float, config: GPT1Config) -> float:
-    """Tokens that can be read with this compute."""
-    return petaflop_days * PETAFLOP_DAY / flops_a_token(config)
