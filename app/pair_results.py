@@ -21,7 +21,10 @@ from gpt1viz.training.prepare import encode
 
 EARLY, LATE = 10, 20  # the first tenth of a run, the last twentieth
 LIVE_POINTS = 200
-STYLE = "<style>.g1 table.pair th.t { max-width: none; white-space: normal }</style>"  # a row's name is long
+STYLE = """<style>
+.g1 table.pair th.t { max-width: none; white-space: normal }  /* a row's name is long */
+.g1 table.pair :is(td, th:not(.t)) { padding-left: 16px }
+</style>"""
 
 
 class Side(NamedTuple):
@@ -86,9 +89,14 @@ def in_words(intact: Side, broken: Side) -> dict[str, str]:
     found = {}
     for name, read in NUMBERS.items():
         a, b = read(intact), read(broken)
-        found |= {f"a_{name}": three(a), f"b_{name}": three(b), f"d_{name}": score(b - a, 3)}
+        found |= {f"a_{name}": three(a), f"b_{name}": three(b), f"d_{name}": of_rounded(a, b)}
     layer, head = sharpest(broken)
     return found | {"early": str(intact.early), "head": f"L{layer}·H{head}"}
+
+
+def of_rounded(a: float, b: float) -> str:
+    """b less a as a calculator has it from the printed numbers, signed."""
+    return score(round(b, 3) - round(a, 3), 3)
 
 
 def three(x: float) -> str:
@@ -143,7 +151,7 @@ def table(names: Sequence[str], sides: Sequence[Side], lang: str) -> str:
 
 def _row(label: str, values: Sequence[float], margin: str) -> str:
     cells = "".join(f"<td>{three(value)}</td>" for value in values)
-    difference = score(values[1] - values[0], 3)
+    difference = of_rounded(*values)
     return f"<tr><th class='t'>{escape(label)}</th>{cells}<td>{difference}{margin}</td></tr>"
 
 
