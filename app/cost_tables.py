@@ -40,22 +40,25 @@ def _style(cell: str, column: int) -> str:
 def hardware(chosen: str, n: int, utilisation: float, half: bool, price: float, lang: str, dark: bool) -> str:
     """GPT-1's published compute on every device of the table."""
     flops = costs.PUBLISHED["gpt1"].petaflop_days * costs.PETAFLOP_DAY
-    heads = ["device", "year", "peak", "bandwidth", "memory", "alone", "together", "device_hours"]
+    money = ("money",) if price else ()
+    heads = ["device", "alone", "together", "device_hours", *money, "year", "peak", "bandwidth", "memory"]
     rows = []
     for device in costs.HARDWARE.values():
         alone = costs.training_seconds(flops, device, 1, utilisation, half)
-        row = [
-            device.name,
-            str(device.year),
-            f"{numbers.operations(device.peak(half))}/s",
-            f"{numbers.size(device.bandwidth)}/s",
-            numbers.size(device.memory),
-            numbers.span(alone, lang),
-            numbers.span(alone / n, lang),
-            numbers.three(alone / 3600),
-        ]
-        rows.append([*row, numbers.three(alone / 3600 * price)] if price else row)
-    titles = [t(f"cost.col_{name}", lang, n=n) for name in (*heads, *(("money",) if price else ()))]
+        rows.append(
+            [
+                device.name,
+                numbers.span(alone, lang),
+                numbers.span(alone / n, lang),
+                numbers.three(alone / 3600),
+                *(numbers.three(alone / 3600 * price) for _ in money),
+                str(device.year),
+                f"{numbers.operations(device.peak(half))}/s",
+                f"{numbers.size(device.bandwidth)}/s",
+                numbers.size(device.memory),
+            ]
+        )
+    titles = [t(f"cost.col_{name}", lang, n=n) for name in heads]
     return table(titles, rows, dark, [*costs.HARDWARE].index(chosen))
 
 
