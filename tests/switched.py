@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,11 +22,10 @@ SHAPES = {
 every_shape = pytest.mark.parametrize("name", SHAPES)
 
 
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """A folder with a checkpoint for each of SHAPES, random but far from uniform."""
-    parent, tokenizer = tmp_path_factory.mktemp("models"), gpt1viz.Tokenizer.train([SENTENCE * 9], 40)
-    for name, shape in SHAPES.items():
+def checkpoints(parent: Path, shapes: dict[str, dict]) -> Path:
+    """`parent`, now with a folder for each of the shapes: a model, random but far from uniform."""
+    tokenizer = gpt1viz.Tokenizer.train([SENTENCE * 9], 40)
+    for name, shape in shapes.items():
         torch.manual_seed(0)
         model = gpt1viz.GPT1(gpt1viz.GPT1Config(n_vocab=tokenizer.n_vocab, **shape)).eval()
         for parameter in model.parameters():
@@ -34,10 +34,20 @@ def folders(tmp_path_factory):
     return parent
 
 
+def offering(monkeypatch, parent: Path) -> None:
+    """Puts the checkpoints of a folder into the app's model box."""
+    monkeypatch.setenv("GPT1VIZ_MODELS", os.pathsep.join(str(path) for path in sorted(parent.iterdir())))
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    return checkpoints(tmp_path_factory.mktemp("models"), SHAPES)
+
+
 @pytest.fixture(name="offered")
 def offered_models(folders, monkeypatch):
     """They stand in the app's model box."""
-    monkeypatch.setenv("GPT1VIZ_MODELS", os.pathsep.join(str(path) for path in sorted(folders.iterdir())))
+    offering(monkeypatch, folders)
     return folders
 
 

@@ -1,14 +1,11 @@
 """Inside without a browser: patching, attribution, A not B, against direct computations."""
 
-import base64
-import json
-import os
 from html import unescape
 
 import numpy as np
 import pytest
-import torch
 from app_driver import SENTENCE, html, linked, opened, said, tables, turned, typed, well
+from switched import array, checkpoints, figure, offering
 from test_app_models import MODELS
 
 import gpt1viz
@@ -37,19 +34,6 @@ def ids_of(loaded, text):
 def she_he(loaded, kind="difference"):
     vocab = loaded.tokenizer.vocab
     return Target(kind, vocab["she</w>"], vocab["he</w>"] if kind == "difference" else None)
-
-
-def figure(app, key):
-    """A drawing as plotly's JSON."""
-    return json.loads(next(e.proto.spec for e in app.get("plotly_chart") if e.proto.id.endswith(f"-{key}")))
-
-
-def array(numbers) -> np.ndarray:
-    """Numbers of a drawing, which plotly may have packed."""
-    if not isinstance(numbers, dict):
-        return np.array(numbers)
-    flat = np.frombuffer(base64.b64decode(numbers["bdata"]), numbers["dtype"])
-    return flat.reshape([int(n) for n in numbers["shape"].split(",")]) if "shape" in numbers else flat
 
 
 def enter(app, key, word):
@@ -197,19 +181,12 @@ def test_parts_of_the_difference_are_those_of_the_heads(lang, bundled):
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """Other models: one layer and head, no mask and pre-LN, 117M's depth."""
-    parent, tokenizer = tmp_path_factory.mktemp("models"), gpt1viz.Tokenizer.train([SENTENCE * 9], 40)
-    for name, shape in MODELS.items():
-        torch.manual_seed(0)
-        model = gpt1viz.GPT1(gpt1viz.GPT1Config(n_vocab=tokenizer.n_vocab, **shape)).eval()
-        for parameter in model.parameters():
-            parameter.data += 0.2 * torch.randn_like(parameter)
-        gpt1viz.save(model, parent / name, tokenizer)
-    return parent
+    return checkpoints(tmp_path_factory.mktemp("models"), MODELS)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_other_models_are_taken_apart(name, folders, monkeypatch):
-    monkeypatch.setenv("GPT1VIZ_MODELS", os.pathsep.join(str(path) for path in sorted(folders.iterdir())))
+    offering(monkeypatch, folders)
     app = opened("inside", tab="patch", model=name, text=SENTENCE, token_a="she</w>")
     assert well(app) and len(app.warning) == 1  # no such token here
     post = MODELS[name].get("norm") != "pre"

@@ -1,13 +1,12 @@
 """The page Inside without a browser: the lens, heads off, patterns, the list of edits, long work on request."""
 
-import base64
-import json
 import sys
 
 import numpy as np
 import pytest
-import torch
 from app_driver import SENTENCE, html, linked, opened, said, tables, turned, typed, well
+from switched import array, checkpoints, figure
+from test_app_models import MODELS
 
 import gpt1viz
 from gpt1viz.analysis.ablation import head_effects, heads_off, next_probabilities
@@ -31,19 +30,6 @@ def ids(bundled):
     return np.array(bundled.tokenizer.encode(SENTENCE))
 
 
-def drawn(app, key):
-    """A plotly figure of the page: its JSON."""
-    return json.loads(next(e.proto.spec for e in app.get("plotly_chart") if e.proto.id.endswith(f"-{key}")))
-
-
-def numbers(values) -> np.ndarray:
-    """An array as plotly's JSON holds it: a list, or bytes in base64."""
-    if isinstance(values, dict):
-        flat = np.frombuffer(base64.b64decode(values["bdata"]), values["dtype"])
-        return flat.reshape([int(n) for n in values["shape"].split(",")]) if "shape" in values else flat
-    return np.array(values)
-
-
 def pressed(app, key):
     return app.button(key=key).click().run()
 
@@ -65,8 +51,8 @@ def test_the_lens_is_that_of_the_analysis(query, bundled, ids):
     app = opened("inside", text=SENTENCE, pos="5", **query)
     off = [] if not query else [(2, 3), *((4, head) for head in range(6))]
     wanted = lens(bundled.model, ids, edits=heads_off(off))
-    cells = drawn(app, "lens")["data"][0]
-    np.testing.assert_allclose(numbers(cells["z"]), wanted.probability[::-1, :, 0], rtol=1e-4)
+    cells = figure(app, "lens")["data"][0]
+    np.testing.assert_allclose(array(cells["z"]), wanted.probability[::-1, :, 0], rtol=1e-4)
     table = next(rows for rows in tables(app) if rows[0][0] == t("inside.place", "en"))
     assert len(table) == 14  # the header, the embedding, two a block
     for row, at in zip(table[1:], reversed(range(13)), strict=True):
@@ -75,8 +61,8 @@ def test_the_lens_is_that_of_the_analysis(query, bundled, ids):
         assert row[2::2][:3] == [percent(float(p)) for p in wanted.probability[at, 5, :3]]
         assert row[7] == percent(float(wanted.of_final[at, 5]))
     app.button_group(key="lens_by").set_value("entropy").run()
-    cells = drawn(app, "lens")["data"][0]
-    np.testing.assert_allclose(numbers(cells["z"]), wanted.entropy[::-1], rtol=1e-4)
+    cells = figure(app, "lens")["data"][0]
+    np.testing.assert_allclose(array(cells["z"]), wanted.entropy[::-1], rtol=1e-4)
     assert linked(app)["lens_by"] == "entropy"
 
 
@@ -87,10 +73,10 @@ def test_what_heads_off_draws_is_measured(bundled, ids):
             next_probabilities(bundled.model, ids, 6, heads_off(off)),
             next_probabilities(bundled.model, ids, 6),
         )
-        bars = drawn(app, "effect")["data"]
+        bars = figure(app, "effect")["data"]
         chosen = [int(i) for i in dict.fromkeys([*np.argsort(-before)[:6], *np.argsort(-after)[:6]])]
-        np.testing.assert_allclose(numbers(bars[0]["x"]), after[chosen], atol=1e-6)
-        np.testing.assert_allclose(numbers(bars[1]["x"]), before[chosen], atol=1e-6)
+        np.testing.assert_allclose(array(bars[0]["x"]), after[chosen], atol=1e-6)
+        np.testing.assert_allclose(array(bars[1]["x"]), before[chosen], atol=1e-6)
         shown = f"{percent(float(before[chosen[0]]))} → {percent(float(after[chosen[0]]))}"
         assert bars[0]["customdata"][0].endswith(shown)
         pressed(app, "switch_head" if len(off) == 1 else "switch_layer")
@@ -103,9 +89,9 @@ def test_the_ranking_is_that_of_the_analysis(bundled, ids):
     for measure in ("change", "divergence"):
         app.button_group(key="rank_by").set_value(measure).run()
         effects, places = getattr(wanted, measure), wanted.ranked(measure)[:12]
-        cells, ranking = drawn(app, "effects")["data"][0], drawn(app, "ranking")
-        np.testing.assert_allclose(numbers(cells["z"]), effects, atol=1e-5)
-        np.testing.assert_allclose(numbers(ranking["data"][0]["x"]), [effects[place] for place in places], atol=1e-5)
+        cells, ranking = figure(app, "effects")["data"][0], figure(app, "ranking")
+        np.testing.assert_allclose(array(cells["z"]), effects, atol=1e-5)
+        np.testing.assert_allclose(array(ranking["data"][0]["x"]), [effects[place] for place in places], atol=1e-5)
         names = ranking["layout"]["yaxis"]["labelalias"]
         assert [names[str(i)] for i in range(12)] == [f"L{layer}·H{head}" for layer, head in places]
     assert well(app) and linked(app)["rank_by"] == "divergence"
@@ -145,14 +131,14 @@ def test_patterns_are_those_of_the_analysis(pattern, bundled):
     app = opened("inside", tab="patterns", text=SENTENCE, pattern=pattern)
     there = explain(bundled.model, bundled.tokenizer, SENTENCE)
     scores = pattern_scores(there.weights, there.ids)[pattern]
-    np.testing.assert_allclose(numbers(drawn(app, "pattern_scores")["data"][0]["z"]), scores, atol=1e-6)
+    np.testing.assert_allclose(array(figure(app, "pattern_scores")["data"][0]["z"]), scores, atol=1e-6)
     layer, head = divmod(int(scores.argmax()), 6)
     seen = np.tri(len(there.ids), dtype=bool)  # what is masked is hatched
-    cells = numbers(drawn(app, "pattern_matrix")["data"][0]["z"])
+    cells = array(figure(app, "pattern_matrix")["data"][0]["z"])
     np.testing.assert_allclose(cells, np.where(seen, there.weights[layer, head], np.nan), atol=1e-6)
     assert f"L{layer}·H{head} ({weight(float(scores.max()))})" in html(app) or scores.max() < 0.25
     app = opened("inside", tab="patterns", text=SENTENCE, pattern=pattern, pick="L4H1")
-    cells = numbers(drawn(app, "pattern_matrix")["data"][0]["z"])
+    cells = array(figure(app, "pattern_matrix")["data"][0]["z"])
     np.testing.assert_allclose(cells, np.where(seen, there.weights[4, 1], np.nan), atol=1e-6)
     pressed(app, "switch_pattern")
     assert linked(app)["edits"] == "L4H1"
@@ -172,7 +158,7 @@ def test_long_and_short_texts(tab):
     assert well(app)
     if tab == "lens":
         assert t("inside.window", "en", first=36, last=163, n=240) in said(app)
-        assert numbers(drawn(app, "lens")["data"][0]["z"]).shape == (13, 128)
+        assert array(figure(app, "lens")["data"][0]["z"]).shape == (13, 128)
     for text in ("the", "", "<b>x</b> $y$"):
         typed(app, text)
         assert well(app) and "<b>x" not in html(app)
@@ -189,7 +175,7 @@ def test_long_work_waits_for_its_button(monkeypatch, bundled, ids):
     assert "effects" not in [e.proto.id.rpartition("-")[2] for e in app.get("plotly_chart")]
     pressed(app, "start_effects")
     wanted = head_effects(bundled.model, np.array(bundled.tokenizer.encode(text)))
-    np.testing.assert_allclose(numbers(drawn(app, "effects")["data"][0]["z"]), wanted.change, atol=1e-5)
+    np.testing.assert_allclose(array(figure(app, "effects")["data"][0]["z"]), wanted.change, atol=1e-5)
     typed(app, "a fox sang to the sun")
     assert well(app) and app.button(key="start_effects").label == ask
     stamp = sys.modules["models"].stamp("storybook")
@@ -198,34 +184,18 @@ def test_long_work_waits_for_its_button(monkeypatch, bundled, ids):
     app.run()
     assert t("inside.stopped", "en") in said(app) and app.button(key="start_effects").label == ask
     pressed(app, "start_effects")
-    assert well(app) and drawn(app, "effects")["data"]
+    assert well(app) and figure(app, "effects")["data"]
     app.button_group(key="tab").set_value("lens").run()
-    assert well(app) and drawn(app, "lens")["data"]  # starts by itself, and was not stopped
-
-
-SHAPES = {
-    "one": {"n_layer": 1, "n_head": 1, "n_embd": 8, "n_ctx": 16},
-    "switched": {"n_layer": 2, "n_head": 3, "n_embd": 12, "n_ctx": 20, "norm": "pre", "positions": "none"}
-    | {"scale_attn": False, "causal": False},
-    "twelve": {"n_layer": 12, "n_head": 12, "n_embd": 48, "n_ctx": 40},
-}
+    assert well(app) and figure(app, "lens")["data"]  # starts by itself, and was not stopped
 
 
 @pytest.fixture(scope="module")
 def others(tmp_path_factory):
-    """A folder with a random checkpoint for each of SHAPES."""
-    parent, tokenizer = tmp_path_factory.mktemp("models"), gpt1viz.Tokenizer.train([SENTENCE * 9], 40)
-    for name, shape in SHAPES.items():
-        torch.manual_seed(0)
-        model = gpt1viz.GPT1(gpt1viz.GPT1Config(n_vocab=tokenizer.n_vocab, **shape)).eval()
-        for parameter in model.parameters():
-            parameter.data += 0.2 * torch.randn_like(parameter)
-        gpt1viz.save(model, parent / name, tokenizer)
-    return parent
+    return checkpoints(tmp_path_factory.mktemp("models"), MODELS)
 
 
 @pytest.mark.parametrize("tab", MINE)
-@pytest.mark.parametrize("name", SHAPES)
+@pytest.mark.parametrize("name", MODELS)
 def test_other_models(name, tab, others, monkeypatch):
     monkeypatch.setenv("GPT1VIZ_MODELS", str(others / name))
     app = opened("inside", model=name, tab=tab, text="the fox and the", edits="L0H0", lang="zh")
@@ -234,11 +204,11 @@ def test_other_models(name, tab, others, monkeypatch):
     ids = np.array(tokenizer.encode("the fox and the"))[: model.config.n_ctx]
     if tab == "lens":
         wanted = lens(model, ids, edits=heads_off([(0, 0)]))
-        cells = numbers(drawn(app, "lens")["data"][0]["z"])
+        cells = array(figure(app, "lens")["data"][0]["z"])
         np.testing.assert_allclose(cells, wanted.probability[::-1, :, 0], rtol=1e-3)
         assert (t("app.adds_lens", "zh") in said(app)) == (model.config.norm == "post")
     if tab == "heads":
-        cells = numbers(drawn(app, "effects")["data"][0]["z"])
+        cells = array(figure(app, "effects")["data"][0]["z"])
         np.testing.assert_allclose(cells, head_effects(model, ids).change, atol=1e-4)
     app.selectbox(key="model").set_value("storybook").run()
     assert well(app) and app.session_state.edits == ["L0H0"]

@@ -1,12 +1,11 @@
 """The app with other models than the bundled one: small, switched, 117M's depth, damaged, gone."""
 
-import os
 import shutil
 
 import numpy as np
 import pytest
-import torch
 from app_driver import PAGES, SENTENCE, html, opened, press, said, sent, turned, typed, well
+from switched import checkpoints, offering
 
 import gpt1viz
 from gpt1viz.explain import explain
@@ -22,14 +21,7 @@ MODELS = {
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """A folder with a checkpoint for each of MODELS, random but far from uniform."""
-    parent, tokenizer = tmp_path_factory.mktemp("models"), gpt1viz.Tokenizer.train([SENTENCE * 9], 40)
-    for name, shape in MODELS.items():
-        torch.manual_seed(0)
-        model = gpt1viz.GPT1(gpt1viz.GPT1Config(n_vocab=tokenizer.n_vocab, **shape)).eval()
-        for parameter in model.parameters():
-            parameter.data += 0.2 * torch.randn_like(parameter)
-        gpt1viz.save(model, parent / name, tokenizer)
+    parent = checkpoints(tmp_path_factory.mktemp("models"), MODELS)
     shutil.copytree(parent / "small", parent / "damaged_one")
     weights = parent / "damaged_one" / "model.safetensors"
     weights.write_bytes(weights.read_bytes()[:-100])
@@ -39,7 +31,7 @@ def folders(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def offered(folders, monkeypatch):
-    monkeypatch.setenv("GPT1VIZ_MODELS", os.pathsep.join(str(path) for path in sorted(folders.iterdir())))
+    offering(monkeypatch, folders)
 
 
 @pytest.mark.parametrize("page", PAGES)
