@@ -32,7 +32,13 @@ def box(study: Study, lang: str) -> str:
             second = st.text_area(t("causes.second", lang), height=104, **settings)
         else:
             second = st.text_input(t("causes.second", lang), live="300ms", **settings)
-        st.button(t("causes.make", lang), help=t("causes.make_help", lang), on_click=_use, args=(made,))
+        st.button(
+            t("causes.make", lang),
+            help=t("causes.make_help", lang),
+            on_click=_use,
+            args=(made,),
+            disabled=made == text,  # no word to replace
+        )
         with st.popover(t("causes.pairs", lang), width="content"):
             _pairs(lang)
     state.also_link(second=second if second != made and len(second) <= state.LINK_CHARACTERS else None)

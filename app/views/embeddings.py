@@ -73,7 +73,7 @@ def near_bars(*args, **options) -> go.Figure:
     figure = bars(*args, **options)
     low, high = figure.layout.xaxis.range
     more = 0.15 * (high - low)
-    return figure.update_xaxes(range=[low - more if low < 0 else low, high + more])
+    return figure.update_xaxes(range=[low - more if low < 0 else low, high + more], nticks=5)
 
 
 def neighbours() -> None:
@@ -223,7 +223,7 @@ def joint_table() -> str:
 
 def shares(*args, **options) -> go.Figure:
     """Lines whose values are probabilities."""
-    return lines(*args, **options).update_yaxes(tickformat=".3~%")
+    return lines(*args, **options).update_yaxes(tickformat=".3~%", rangemode="tozero")
 
 
 def told_apart(*shares: float) -> list[str]:

@@ -72,7 +72,8 @@ def heatmap(
         "surprisal": (theme.even_scale(palette.AMBER[dark]), 0.0, limit),
     }[kind]
     names, tops = ([theme.markup(name, 40) for name in theme.labels(x)] for x in (rows, columns))
-    bar = {"thickness": 10, "outlinecolor": palette.BORDER[dark], "tickfont": {"family": palette.MONO, "size": 12}}
+    bar = {"thickness": 10, "outlinecolor": palette.BORDER[dark], "exponentformat": "none"}  # 0.0005, not 500µ
+    bar |= {"tickfont": {"family": palette.MONO, "size": 12}}
     if kind == "probability":
         bar |= {"tickvals": [tick for tick in theme.PROBABILITY_TICKS if tick == 0 or tick >= 0.1]}
     fig = go.Figure(

@@ -55,6 +55,7 @@ def strips(
             zmax=limit,
             colorbar={
                 "thickness": 10,
+                "exponentformat": "none",
                 "outlinecolor": palette.BORDER[dark],
                 "tickfont": {"family": palette.MONO, "size": 12},
             },
