@@ -6,9 +6,10 @@ import numpy as np
 import plotly.graph_objects as go
 
 from . import theme
+from .inside import CELL, clickable
 from .plain import heatmap
 
-MARKER, WIDTH = 26, 500  # pixels: of a cell that can be clicked, and of all cells on a narrow page
+WIDTH = 500  # pixels of all cells on a narrow page
 
 
 def patch_map(
@@ -44,15 +45,5 @@ def patch_map(
     fig = heatmap(effects[::-1], list(places)[::-1], columns, **look)
     fig.update_traces(hoverinfo="skip", hovertemplate=None)
     row, column = (x.ravel() for x in np.indices(effects.shape))
-    clear = {"marker": {"opacity": 0}}
-    fig.add_scatter(
-        x=column,
-        y=n - 1 - row,
-        mode="markers",
-        marker={"size": min(MARKER, max(4, WIDTH // len(columns))), "symbol": "square", "opacity": 0},
-        selected=clear,
-        unselected=clear,
-        customdata=["<br>".join(theme.markup(part, 80) for part in cell.split("\n")) for line in says for cell in line],
-        hovertemplate="%{customdata}<extra></extra>",
-    )
-    return fig
+    words = ["<br>".join(theme.markup(part, 80) for part in cell.split("\n")) for line in says for cell in line]
+    return clickable(fig, column, n - 1 - row, words, min(CELL, max(4, WIDTH // len(columns))))

@@ -15,6 +15,7 @@ from .plain import heatmap
 PRINTED = 16  # positions up to which a cell has room for its token
 LETTERS = 6  # printed of a token
 NAMED = 18  # tokens named along an edge of the weights
+CELL = 26  # pixels of a cell that can be clicked
 PRINTED_HEADS = 6  # heads up to which a cell has room for its number
 
 
@@ -106,18 +107,29 @@ def head_map(
     look = {"kind": kind, "ring": ring, "title": title, "lang": lang, "dark": dark}
     fig = heatmap(values, rows, columns, texts=printed if few else None, **look)
     fig.update_traces(showscale=not few)
+    says = [f"L{i}·H{k}<br>{hover} {show(float(values[i, k]), 4)}" for i, k in zip(layer, head, strict=True)]
+    return clickable(fig, head, layer, says).update_xaxes(tickangle=0)
+
+
+def clickable(fig: go.Figure, x: np.ndarray, y: np.ndarray, says: Sequence[str], size: int = CELL) -> go.Figure:
+    """Lays points that nobody sees over the cells of a heatmap, which itself takes no clicks.
+
+    Args:
+        x, y: (N,) their columns and rows.
+        says: N hover texts, as markup.
+        size: of a point in pixels.
+    """
     clear = {"marker": {"opacity": 0}}
-    fig.add_scatter(
-        x=head,
-        y=layer,
+    return fig.add_scatter(
+        x=x,
+        y=y,
         mode="markers",
-        marker={"size": 26, "symbol": "square", "opacity": 0},
+        marker={"size": size, "symbol": "square", "opacity": 0},
         selected=clear,
         unselected=clear,
-        customdata=[f"L{i}·H{k}<br>{hover} {show(float(values[i, k]), 4)}" for i, k in zip(layer, head, strict=True)],
+        customdata=says,
         hovertemplate="%{customdata}<extra></extra>",
     )
-    return fig.update_xaxes(tickangle=0)
 
 
 def weights_map(
