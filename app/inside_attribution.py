@@ -13,14 +13,13 @@ import streamlit as st
 from inside_target import Choice
 from state import Study
 
-from gpt1viz.analysis import contrast as contrasting
 from gpt1viz.analysis.attribution import Attribution, baseline_vector, gradient_x_input, integrated_gradients
-from gpt1viz.analysis.contrast import Contrast, contrast
+from gpt1viz.analysis.contrast import Contrast, before_norm, contrast
 from gpt1viz.figures import bars, heatmap, numbers
 from gpt1viz.text import t
 
 CODE = (integrated_gradients, gradient_x_input, baseline_vector)
-CONTRAST_CODE = (contrast, contrasting._before)
+CONTRAST_CODE = (contrast, before_norm)
 METHODS = ("integrated", "gradient")
 BASELINES = ("zero", "mean", "token")
 LARGEST = 14  # bars
@@ -171,7 +170,7 @@ def show_contrast(study: Study, lang: str) -> None:
         "contrast",
         (study.model_id, study.stamp, tuple(ids.tolist()), target),
         lambda progress: contrast(model, ids, target.token, target.other),
-        config.n_layer * computing.passes(config, len(ids)) / 100,  # one pass: nothing to stop
+        0.0,  # a single pass: nothing to stop
         lang,
     )
     dark, words = components.dark(), {"a": choice.a, "b": choice.b}

@@ -88,16 +88,16 @@ def contrast(model: GPT1, ids: np.ndarray, token: int, other: int) -> Contrast:
     mlps, biases, norms = np.zeros(n_layer), np.zeros((n_layer, 2)), np.zeros((n_layer, 2))
     if not post:
         assert isinstance(model.ln_f, nn.LayerNorm)
-        d, final = _before(model.ln_f, _last(trace.blocks[-1].resid_out), d)
+        d, final = before_norm(model.ln_f, _last(trace.blocks[-1].resid_out), d)
     for layer in reversed(range(n_layer)):
         block, recorded = model.h[layer], trace.blocks[layer]
         assert isinstance(block, Block)
         if post:
-            d, norms[layer, 1] = _before(block.ln_2, _last(recorded.resid_out), d)
+            d, norms[layer, 1] = before_norm(block.ln_2, _last(recorded.resid_out), d)
         biases[layer, 1] = float(block.mlp.c_proj.bias.double() @ d)
         mlps[layer] = float(_last(recorded.mlp_out) @ d) - biases[layer, 1]
         if post:
-            d, norms[layer, 0] = _before(block.ln_1, _last(recorded.resid_mid), d)
+            d, norms[layer, 0] = before_norm(block.ln_1, _last(recorded.resid_mid), d)
         biases[layer, 0] = float(block.attn.c_proj.bias.double() @ d)
         asked = (d @ block.attn.c_proj.weight.double()).unflatten(0, (config.n_head, config.d_head))  # (H, D)
         assert recorded.v is not None and recorded.weights is not None
@@ -116,7 +116,7 @@ def _last(recorded: Tensor | None) -> Tensor:
     return recorded[0, -1].double()
 
 
-def _before(norm: nn.LayerNorm, y: Tensor, d: Tensor) -> tuple[Tensor, float]:
+def before_norm(norm: nn.LayerNorm, y: Tensor, d: Tensor) -> tuple[Tensor, float]:
     """The direction (C,) before a LayerNorm that acts on y as d does behind it, and what the shift adds."""
     s = (y.var(correction=0) + norm.eps).sqrt()
     scaled = norm.weight.double() * d

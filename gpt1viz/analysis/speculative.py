@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ..model import GPT1
 
+LEAST = 5.0  # tokens expected, below which chi-square does not hold
 Draft = Callable[[list[int]], Tensor]  # ids so far -> probabilities (V,) of the next token
 
 
@@ -82,16 +83,16 @@ def write(target: GPT1, draft: Draft, ids: Sequence[int], n_tokens: int, *, n_ah
     return Written(text[len(ids) : len(ids) + n_tokens], n_proposed, n_accepted, n_passes)
 
 
-def same_distribution(counts: np.ndarray, p: np.ndarray, least: float = 5.0) -> float:
+def same_distribution(counts: np.ndarray, p: np.ndarray) -> float:
     """Chance that counts (V,) drawn from p (V,) lie as far from it as these do, or further: Pearson's chi-square test.
 
-    Tokens of which fewer than `least` are expected are counted as one.
+    Tokens of which fewer than LEAST are expected are counted as one.
     """
     expected = counts.sum() * p / p.sum()
-    rare = expected < least
+    rare = expected < LEAST
     observed = np.append(counts[~rare], counts[rare].sum())
     wanted = np.append(expected[~rare], expected[rare].sum())
-    if wanted[-1] < least:  # too few for a class of their own
+    if wanted[-1] < LEAST:  # too few for a class of their own
         observed, wanted = observed[:-1], wanted[:-1]
     if len(wanted) < 2:
         return 1.0

@@ -65,6 +65,8 @@ def active_units(model: GPT1, walked: Walk, layer: int, position: int, top_k: in
 
     Args:
         walked: `walk(model, ids, layer)`.
+        position: of the T tokens read.
+        top_k: K, how many.
     """
     rows = _block(model, layer).mlp.c_proj.weight.norm(dim=0).cpu().numpy()  # (F,)
     lengths = np.abs(walked.mlp_hidden[position]) * rows  # (F,)
@@ -84,6 +86,7 @@ def drivers(model: GPT1, walked: Walk, layer: int, unit: int, position: int) -> 
     Args:
         walked: `walk(model, ids, layer)`.
         unit: from 0 to below F.
+        position: of the T tokens read.
     """
     block = _block(model, layer)
     norm = block.ln_1 if model.config.norm == "post" else block.ln_2
@@ -107,6 +110,10 @@ def pushed_tokens(model: GPT1, layer: int, unit: int, top_k: int = 5) -> Pushed:
 
     Reading a middle layer with the output embeddings is approximate: under post-LN a LayerNorm and all later blocks
     stand between, under pre-LN the later blocks and the final LayerNorm.
+
+    Args:
+        unit: from 0 to below F.
+        top_k: K, how many on each side.
     """
     return pushed(model, _block(model, layer).mlp.c_proj.weight[:, unit], top_k)
 
