@@ -1,6 +1,7 @@
 """The page Compare without a browser: what is drawn on both sides and between them, against direct computations."""
 
 import os
+import sys
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ def test_nothing_shared_unknown_model_and_markup():
     assert well(app) and t("compare.nothing_shared", "en") in said(app)
     assert "compare_weights" not in app.session_state.drawings
     app = opened("compare", text="the fox", text2="the 狐 ran")
-    assert well(app) and "B: " + t("app.unknown_one", "en") in said(app)
+    assert well(app) and "B · " + t("app.unknown_one", "en") in said(app)
     app = opened("compare", text="the fox", text2=" \u200b ")
     assert not app.exception and not app.error
 
@@ -141,3 +142,17 @@ def test_long_texts_are_shown_in_part(bundled):
     assert well(app)
     assert len(columns(app, "compare_surprisal")["token"]) == 128
     assert "around the focus" in said(app)
+
+
+def test_long_passes_over_both_texts_can_be_stopped_and_resumed(monkeypatch):
+    app = opened("compare", text=SENTENCE)
+    monkeypatch.setattr(sys.modules["computing"], "QUICK", 0)
+    app.session_state.text2 = "the owl and the rabbit went into the"
+    stamp = sys.modules["models"].stamp("storybook")
+    key = ("storybook", stamp, SENTENCE, "storybook", stamp, "the owl and the rabbit went into the")
+    app.session_state.wishes = {"compare_lengths": (key, False)}
+    app.run()
+    assert well(app) and t("inside.stopped", "en") in said(app)
+    assert "compare_stream_lines" not in app.session_state.drawings and "grid_b" in app.session_state.drawings
+    app.button(key="start_compare_lengths").click().run()
+    assert well(app) and len(columns(app, "compare_stream_lines")["length_b"]) == 7

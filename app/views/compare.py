@@ -1,9 +1,9 @@
 """Compare: two models or two texts, every drawing twice on one scale, and the difference where the tokens agree."""
 
+import compare_stream
 import components
 import numpy as np
 import other
-import parts
 import side_by_side
 import state
 import streamlit as st
@@ -12,7 +12,7 @@ from cost_tables import table
 from gpt1viz.analysis import compare
 from gpt1viz.analysis.contributions import contributions
 from gpt1viz.explain import Explanation
-from gpt1viz.figures import bars, heatmap, lines, next_tokens, numbers
+from gpt1viz.figures import bars, heatmap, next_tokens, numbers
 from gpt1viz.text import t
 from gpt1viz.views import shown_window
 
@@ -207,50 +207,7 @@ st.caption(t("compare.next_change_caption" if both else "compare.next_none", lan
 
 # ---- the residual stream
 st.subheader(t("compare.stream", lang), anchor=False)
-of_both = [parts.lengths(study.model_id, study.stamp, study.explanation.text) for study in (a, b)]
-ours, theirs = ([x.stream, x.attention.mean(1), x.mlp.mean(1)] for x in of_both)  # (L + 1,), (L,), (L,)
-depth = max(len(ours[0]), len(theirs[0]))
-streams = {
-    side: np.pad(found[0], (0, depth - len(found[0])), constant_values=np.nan)
-    for side, found in (("A", ours), ("B", theirs))
-}
-left, right = side_by_side.two("compare_stream")
-with left:
-    components.chart(
-        lines,
-        [*range(depth)],
-        streams,
-        roles={"A": "residual", "B": "extract"},
-        x_title=t("compare.depth", lang),
-        y_title=t("compare.length", lang),
-        key="compare_stream_lines",
-        title=t("compare.stream", lang),
-        data=lambda: {"depth": range(depth)} | {f"length_{side.lower()}": values for side, values in streams.items()},
-    )
-    st.caption(t("compare.stream_caption", lang))
-with right:
-    if config_a.n_layer != config_b.n_layer:
-        st.caption(t("compare.other_depth", lang, a=config_a.n_layer, b=config_b.n_layer))
-    else:
-        columns = [t(f"compare.part_{name}", lang) for name in ("stream", "attention", "mlp")]
-        changes = np.stack(
-            [y[: config_a.n_layer] - x[: config_a.n_layer] for x, y in zip(ours, theirs, strict=True)], 1
-        )
-        components.chart(
-            heatmap,
-            changes,
-            [f"L{i}" for i in range(config_a.n_layer)],
-            columns,
-            texts=[[numbers.score(float(value)) for value in row] for row in changes],
-            hover=t("compare.longer", lang),
-            key="compare_stream_change",
-            title=t("compare.stream_change", lang),
-            data=lambda: (
-                {"layer": range(config_a.n_layer)}
-                | {name: changes[:, i] for i, name in enumerate(("stream", "attention", "mlp"))}
-            ),
-        )
-        st.caption(t("compare.stream_change_caption", lang))
+compare_stream.show(a, b)
 
 components.show_code(
     lang,
