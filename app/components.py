@@ -26,6 +26,7 @@ STYLE = """<style>
 [data-testid=stCaptionContainer] code {{ font-size: 13px }}
 .stAlertContainer:has([data-testid=stAlertContentInfo]) {{ background: {panel}; color: {ink} }}
 [data-testid=InputInstructions] {{ display: none }}
+.stButtonGroup [data-selected=true] * {{ color: {link} }}
 [data-testid=stBaseButton-tertiary] {{ justify-content: flex-start; text-align: left }}
 </style>"""
 
@@ -68,7 +69,8 @@ def frame(name: str, lang: str) -> Iterator[None]:
     """Title, the page's question and Copy link around a page; `name` is the key of the page's strings."""
     i = int(dark())
     saving.begin()
-    st.html(STYLE.format(secondary=palette.SECONDARY[i], panel=palette.PANEL[i], ink=palette.INK[i]))
+    colours = {"secondary": palette.SECONDARY, "panel": palette.PANEL, "ink": palette.INK, "link": palette.LINK}
+    st.html(STYLE.format(**{name: pair[i] for name, pair in colours.items()}))
     title, corner = st.columns([5, 1], vertical_alignment="center")
     title.title(t(f"app.{name}", lang), anchor=False)
     title.caption(t(f"app.{name.removesuffix('_token')}_question", lang))

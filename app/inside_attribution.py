@@ -177,7 +177,8 @@ def show_contrast(study: Study, lang: str) -> None:
     st.subheader(state.plain(t("causes.contrast_title", lang, **words)), anchor=False)
     more = found.difference >= 0
     about = {"token": state.token_at(study, position), "difference": numbers.score(found.difference)}
-    ratio = panels.significant(float(np.exp(min(abs(found.difference), 50))), 2)
+    times = float(np.exp(min(abs(found.difference), 50)))
+    ratio = panels.significant(times, 2 if times >= 1.1 else 3)
     key = "contrast_about" if more else "contrast_about_less"
     st.caption(state.plain(t(f"causes.{key}", lang, ratio=ratio, **about, **words)))
     _map(choice, found, lang)

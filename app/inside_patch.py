@@ -23,7 +23,8 @@ from gpt1viz.trace import Edits
 from gpt1viz.views import shown_window
 
 CODE = (patch, next_logits, Target.of, Edits.stream, patched_probabilities)
-SHOWN = 6  # tokens of the table
+SHOWN = 6  # tokens of the table; changed words named below the map
+NAMED = 40  # columns of the map up to which each is named there
 
 
 def show(study: Study, lang: str) -> None:
@@ -149,19 +150,25 @@ def _map(
         },
     )
     st.caption(state.plain(t("causes.patch_caption", lang, name=choice.name, last=n_layer - 1)))
+    changed = [f"{b} ({at})" for a, b, at in zip(mine, columns, found.positions, strict=True) if a != b]
+    if len(columns) > NAMED and changed:
+        more = " …" if len(changed) > SHOWN else ""
+        st.caption(state.plain(t("causes.changed", lang, words=", ".join(changed[:SHOWN]) + more)))
 
 
 def _says(study: Study, choice: Choice, found: Patched, lang: str) -> None:
     """The sentence on the largest change."""
     row, position = _largest(found)
     column = position - int(found.positions[0])
+    way = abs(found.other - found.this)
+    digits = 2 if way >= 0.5 else 3 if way >= 0.05 else 4  # so that the share can be checked
     parts = {
         "name": choice.name,
-        "this": numbers.score(found.this),
-        "other": numbers.score(found.other),
+        "this": numbers.score(found.this, digits),
+        "other": numbers.score(found.other, digits),
         "place": place_name(row, len(found.values) - 1, lang),
         "token": state.token_at(study, position),
-        "change": numbers.score(float(found.effects[row, column])),
+        "change": numbers.score(float(found.effects[row, column]), digits),
     }
     share = float(found.shares[row, column])
     if parts["this"] == parts["other"]:
