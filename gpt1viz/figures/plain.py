@@ -23,6 +23,7 @@ ROLES = {
 DEFAULT_ROLES = ("attention", "key", "value", "query", "extract", "mlp", "residual", "ink")
 KINDS = ("probability", "signed", "amount", "surprisal")
 DASHES = ("solid", "dash", "dot")
+LOG_TICKS = [digit * 10.0**power for power in range(-9, 13) for digit in (1, 2, 5)]  # plotly prints bare digits
 
 
 def heatmap(
@@ -205,7 +206,7 @@ def lines(
     lang: str = "en",
     dark: bool = False,
 ) -> go.Figure:
-    """One line for each name, its name printed at its end.
+    """One line for each name, the names above.
 
     Args:
         x: N numbers, or N tokens or strings, which stand at 0, 1, ...
@@ -238,7 +239,7 @@ def lines(
         fig.update_xaxes(title=x_title or None)
     else:
         fig.update_xaxes(**theme.token_axis(x, 40), title=x_title or None, tickangle=90)
-    fig.update_yaxes(title=y_title or None, type="log" if log else "linear")
+    fig.update_yaxes(title=y_title or None, **({"type": "log", "tickvals": LOG_TICKS} if log else {}))
     if marked is not None:
         fig.add_vline(x=marked, line={"color": palette.INK[dark], "width": 1, "dash": "dot"})
     fig = theme.dress(fig, height=height, dark=dark, title=title)
