@@ -59,6 +59,7 @@ def _stamp(path: Path) -> int:
 
 @lru_cache(maxsize=64)
 def _digest(path: Path, stamp: int) -> str | None:
+    """Of the run as its settings are at that stamp."""
     return breakit.digest_of(read_run(path))
 
 

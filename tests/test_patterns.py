@@ -6,8 +6,7 @@ import torch
 from handmade import LINE, handmade_model
 from tiny import H, L, random_ids, tiny_model
 
-from gpt1viz.analysis.patterns import PATTERNS, chance, pattern_heads, pattern_keys, pattern_scores, repeated, showing
-from gpt1viz.errors import GPT1VizError
+from gpt1viz.analysis.patterns import PATTERNS, chance, pattern_heads, pattern_keys, pattern_scores, showing
 from gpt1viz.explain import explain
 from gpt1viz.trace import Edits, Trace
 
@@ -111,14 +110,6 @@ def test_scores_of_a_model_are_those_of_its_weights(causal):
             previous = float(np.mean([weights[t, t - 1] for t in range(2, 9)]))
             shown = [one.score for one in found["previous"] if one[:2] == (layer, head)]
             assert shown == ([pytest.approx(previous, abs=1e-6)] if previous >= 2 * bars["previous"] else [])
-
-
-def test_repeated():
-    ids = repeated(50, 12, seed=3)
-    assert len(ids) == 24 and (ids[:12] == ids[12:]).all() and len(set(ids)) == 12 and ids.max() < 50
-    assert (ids != repeated(50, 12, seed=4)).any()
-    with pytest.raises(GPT1VizError, match="12"):
-        repeated(11, 12)
 
 
 def test_an_explanation_can_be_scored():

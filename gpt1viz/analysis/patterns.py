@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from ..errors import GPT1VizError
 from ..model import GPT1
 from ..trace import Edits, Trace
 
@@ -109,7 +108,7 @@ def pattern_heads(
 
     Args:
         model: any GPT1.
-        ids: (T,) the tokens read; `repeated` makes a text on which induction has something to do.
+        ids: (T,) the tokens read.
         at_least: as `showing` takes it.
         edits: changes the pass.
 
@@ -122,15 +121,3 @@ def pattern_heads(
     weights = torch.cat(matrices).float().cpu().numpy()  # (L, H, T, S)
     causal = trace.mask is not None
     return showing(pattern_scores(weights, ids), chance(ids, causal=causal), at_least)
-
-
-def repeated(n_vocab: int, n: int, *, seed: int = 0) -> np.ndarray:
-    """n random tokens, all different, and then the same again, (2n,): only what was seen before tells what comes next.
-
-    Raises:
-        GPT1VizError: fewer than n tokens in the vocabulary.
-    """
-    if n > n_vocab:
-        raise GPT1VizError("patterns_vocabulary", n=n, n_vocab=n_vocab)
-    once = np.random.default_rng(seed).permutation(n_vocab)[:n]
-    return np.concatenate([once, once])

@@ -152,14 +152,14 @@ def post_ln(model: GPT1, tokenizer: Tokenizer) -> Result:
     )
 
 
-def gradient_norms(norm: str, n_layer: int = PAPER.n_layer) -> np.ndarray:
+def gradient_norms(norm: str) -> np.ndarray:
     """Length of the loss's gradient by each block's `mlp.c_proj`, (L,), in a new model on random tokens."""
-    config = GPT1Config(n_vocab=512, n_ctx=32, n_embd=192, n_head=6, n_layer=n_layer, norm=norm)
+    config = GPT1Config(n_vocab=512, n_ctx=32, n_embd=192, n_head=6, n_layer=PAPER.n_layer, norm=norm)
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(0)
         model = GPT1(config).eval()
         ids = torch.randint(config.n_vocab, (4, config.n_ctx + 1))
-    projections = [model.get_parameter(f"h.{layer}.mlp.c_proj.weight") for layer in range(n_layer)]
+    projections = [model.get_parameter(f"h.{layer}.mlp.c_proj.weight") for layer in range(config.n_layer)]
     return np.array([float(g.norm()) for g in torch.autograd.grad(token_loss(model, ids), projections)])
 
 
