@@ -65,7 +65,8 @@ def choose(a: state.Study) -> state.Study:
     try:
         stamp = models.stamp(model_id)
         loaded = state.load(model_id, lang)
-        explanation = models.explained(model_id, stamp, text)
+        with st.spinner(t("inside.working", lang)):
+            explanation = models.explained(model_id, stamp, text)
     except GPT1VizError as error:
         fault = state.plain(error.message(lang))
         st.info(t("app.no_tokens_in_text", lang) if error.code == "no_tokens" else fault)
