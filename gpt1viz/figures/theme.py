@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from plotly.colors import hex_to_rgb
 
 from gpt1viz import palette
-from gpt1viz.text.tokens import BLANK, label, visible
+from gpt1viz.text.tokens import label, visible
 
 CLEAR = "rgba(0,0,0,0)"
 PROBABILITY_TICKS = (0, 0.01, 0.1, 0.25, 0.5, 1)
@@ -28,7 +28,7 @@ def labels(tokens: Sequence) -> list[str]:
 
 
 def _words(text: str) -> str:
-    return visible(text).replace(BLANK, " ") if " " in text.strip() else visible(text)
+    return " ".join(map(visible, text.split(" "))) if " " in text.strip() else visible(text)
 
 
 def markup(text: str, longest: int = LONGEST_LABEL) -> str:
