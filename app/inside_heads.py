@@ -104,16 +104,9 @@ def _ranking(study: Study, lang: str, layer: int, head: int, left) -> None:
     found = _effects(study, lang)
     if found is None:
         return
-    state.asked("rank_by", "change", state.one_of(MEASURES))
-    measure = st.segmented_control(
-        t("inside.measure", lang),
-        MEASURES,
-        format_func=lambda name: t(f"inside.measure_{name}", lang),
-        key="rank_by",
-        required=True,
-        persist_state="session",
+    measure = state.choice(
+        "rank_by", t("inside.measure", lang), MEASURES, lambda name: t(f"inside.measure_{name}", lang)
     )
-    state.also_link(rank_by=None if measure == "change" else measure)
     target = state.plain(state.entries(study.loaded.tokenizer, [found.target])[0])
     if measure == "change":
         st.caption(t("inside.rank_caption", lang, token=target, p=numbers.percent(found.before)))

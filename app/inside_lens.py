@@ -31,16 +31,7 @@ def show(study: Study, lang: str) -> None:
     off = inside_edits.heads(st.session_state.edits, config)
     found = _lens(study, lang, part, off)
     st.subheader(t("inside.lens_title", lang), anchor=False)
-    state.asked("lens_by", "probability", state.one_of(COLOURS))
-    by = st.segmented_control(
-        t("inside.cells_by", lang),
-        COLOURS,
-        format_func=lambda name: t(f"inside.by_{name}", lang),
-        key="lens_by",
-        required=True,
-        persist_state="session",
-    )
-    state.also_link(lens_by=None if by == "probability" else by)
+    by = state.choice("lens_by", t("inside.cells_by", lang), COLOURS, lambda name: t(f"inside.by_{name}", lang))
     if found is None:
         return
     names = [stage_name(stage, lang) for stage in found.stages]

@@ -25,21 +25,17 @@ def show(study: Study, lang: str) -> None:
     plain = study.explanation
     scores = _all_scores(study.model_id, study.stamp, plain.text)
     even = chance(plain.ids, causal=plain.causal)
-    state.asked("pattern", "previous", state.one_of(PATTERNS))
     st.subheader(t("inside.patterns_title", lang), anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        pattern = st.segmented_control(
+        pattern = state.choice(
+            "pattern",
             t("inside.pattern", lang),
             PATTERNS,
-            format_func=lambda name: t(f"inside.pattern_{name}", lang),
-            key="pattern",
-            required=True,
-            persist_state="session",
+            lambda name: t(f"inside.pattern_{name}", lang),
             on_change=lambda: st.session_state.update(pick=None),
         )
         full = 2 * len(plain.tokens) > study.loaded.model.config.n_ctx
         st.button(t("inside.repeat", lang), on_click=_repeat, disabled=full)
-    state.also_link(pattern=None if pattern == "previous" else pattern)
     st.markdown(t(f"inside.means_{pattern}", lang))
     if np.isnan(scores[pattern]).all():
         st.info(t(f"inside.none_{pattern}", lang))

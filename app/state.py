@@ -213,6 +213,17 @@ def index_box(name: str, label: str, n: int, on_change=None) -> int:
     )
 
 
+def choice(name: str, label: str, values: Iterable[str], say: Callable[[str], str], **look) -> str:
+    """Buttons for one of some values, at first the first of them; the link carries any other."""
+    values = [*values]
+    asked(name, values[0], one_of(values))
+    chosen = st.segmented_control(
+        label, values, format_func=say, key=name, required=True, persist_state="session", **look
+    )
+    also_link(**{name: None if chosen == values[0] else chosen})
+    return chosen
+
+
 def text_box(lang: str) -> str:
     examples = strings("examples", "en")
     if "text" not in st.session_state:

@@ -24,17 +24,8 @@ TABS = {
 
 lang = st.session_state.lang
 study = state.study()
-state.asked("tab", "lens", state.one_of(TABS))
-tab = st.segmented_control(
-    t("inside.tabs", lang),
-    [*TABS],
-    format_func=lambda name: t(f"inside.tab_{name}", lang),
-    key="tab",
-    required=True,
-    persist_state="session",
-    label_visibility="collapsed",
-)
-state.also_link(tab=None if tab == "lens" else tab)
+hidden = {"label_visibility": "collapsed"}
+tab = state.choice("tab", t("inside.tabs", lang), TABS, lambda name: t(f"inside.tab_{name}", lang), **hidden)
 components.token_strip(study.explanation, lang, components.chosen_colour("probability"), study.focus)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     components.colour_by(lang, "probability", components.KINDS[:-1])
