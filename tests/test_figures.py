@@ -218,7 +218,8 @@ def test_arrays_that_do_not_fit_are_refused():
 
 def test_labels_show_what_cannot_be_seen():
     assert figures.labels(pieces("the r|at ¶ a\u200bb ?")) == ["the", "r", "at", "↵", "aU+200Bb", "?"]
-    assert figures.labels(["\n", " b", "L1·H2 b", "\u00ad", "<unk>", "狐"]) == ["↵", "·b", "L1·H2 b", "U+00AD", "<unk>", "狐"]
+    assert figures.labels(["\n", " b", "\u00ad", "<unk>", "狐"]) == ["↵", "·b", "U+00AD", "<unk>", "狐"]
+    assert figures.labels(["L1·H2 off"]) == ["L1·H2 off"]  # a name, no token
     assert theme.markup("x" * 30) == "x" * 15 + "…"
 
 
