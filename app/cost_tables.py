@@ -1,40 +1,10 @@
-"""Tables of the page Cost: a heading, rows of words and numbers, wide ones scroll by themselves."""
-
-from collections.abc import Sequence
-from html import escape
+"""Tables of the page Cost: what devices take for GPT-1, and three generations of GPT."""
 
 import panels
 
 from gpt1viz.analysis import costs
 from gpt1viz.figures import numbers
 from gpt1viz.text import t
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], dark: bool, chosen: int | None = None) -> str:
-    """A table whose first column is words and whose others are numbers; `chosen` is a row in bold."""
-    top = "".join(
-        f"<th class='{_kind(i)}' style='padding-right:16px'>{escape(cell)}</th>" for i, cell in enumerate(head)
-    )
-    body = ""
-    for n, row in enumerate(rows):
-        weight = " style='font-weight:600'" if n == chosen else ""
-        cells = "".join(
-            f"<td class='{_kind(i)}' style='{_style(cell, i)}'>{escape(cell)}</td>" for i, cell in enumerate(row)
-        )
-        body += f"<tr{weight}>{cells}</tr>"
-    return panels.page(f"<div style='overflow-x:auto;max-width:100%'><table><tr>{top}</tr>{body}</table></div>", dark)
-
-
-def _kind(column: int) -> str:
-    return "" if column else "t"
-
-
-def _style(cell: str, column: int) -> str:
-    """Words in the page's font, long ones over several lines."""
-    if not column:
-        return "font-family:inherit;max-width:none;padding-right:16px"
-    words = "font-family:inherit;white-space:normal;max-width:13em;" if len(cell) > 16 else ""
-    return f"{words}padding-right:16px"
 
 
 def hardware(chosen: str, n: int, utilisation: float, half: bool, price: float, lang: str, dark: bool) -> str:
@@ -59,7 +29,7 @@ def hardware(chosen: str, n: int, utilisation: float, half: bool, price: float, 
             ]
         )
     titles = [t(f"cost.col_{name}", lang, n=n) for name in heads]
-    return table(titles, rows, dark, [*costs.HARDWARE].index(chosen))
+    return panels.table(titles, rows, dark, [*costs.HARDWARE].index(chosen))
 
 
 def generations(lang: str, dark: bool) -> str:
@@ -87,4 +57,4 @@ def generations(lang: str, dark: bool) -> str:
         row("flops", [numbers.operations(costs.flops_a_token(c)) for c in shapes]),
         row("cache", [numbers.size(costs.kv_cache(c, width=2)) for c in shapes]),
     ]
-    return table(["", *(m.name for m in models)], rows, dark)
+    return panels.table(["", *(m.name for m in models)], rows, dark)

@@ -130,6 +130,36 @@ def _chain(cell: Cell, d_head: int, lang: str) -> str:
     return f"<table>{''.join(rows)}</table>"
 
 
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], dark: bool, chosen: int | None = None) -> str:
+    """A table whose first column is words and whose others are numbers; `chosen` is a row in bold.
+
+    A wide one scrolls by itself.
+    """
+    top = "".join(
+        f"<th class='{_kind(i)}' style='padding-right:16px'>{escape(cell)}</th>" for i, cell in enumerate(head)
+    )
+    body = ""
+    for n, row in enumerate(rows):
+        weight = " style='font-weight:600'" if n == chosen else ""
+        cells = "".join(
+            f"<td class='{_kind(i)}' style='{_cell_style(cell, i)}'>{escape(cell)}</td>" for i, cell in enumerate(row)
+        )
+        body += f"<tr{weight}>{cells}</tr>"
+    return page(f"<div style='overflow-x:auto;max-width:100%'><table><tr>{top}</tr>{body}</table></div>", dark)
+
+
+def _kind(column: int) -> str:
+    return "" if column else "t"
+
+
+def _cell_style(cell: str, column: int) -> str:
+    """Words in the page's font, long ones over several lines."""
+    if not column:
+        return "font-family:inherit;max-width:none;padding-right:16px"
+    words = "font-family:inherit;white-space:normal;max-width:13em;" if len(cell) > 16 else ""
+    return f"{words}padding-right:16px"
+
+
 def running(text: str) -> str:
     """A text as it is, its lines and blanks kept."""
     return f"<p>{escape(text)}</p>"

@@ -4,10 +4,10 @@ import compare_stream
 import components
 import numpy as np
 import other
+import panels
 import side_by_side
 import state
 import streamlit as st
-from cost_tables import table
 
 from gpt1viz.analysis import compare
 from gpt1viz.analysis.contributions import contributions
@@ -63,7 +63,7 @@ def summary() -> str:
         ("token_bits", [numbers.NOTHING if np.isnan(mean) else f"{mean:.2f}" for mean in means]),
         ("character_bits", bits),
     ]
-    return table(["", "A", "B"], [[t(f"compare.row_{name}", lang), *cells] for name, cells in rows], dark)
+    return panels.table(["", "A", "B"], [[t(f"compare.row_{name}", lang), *cells] for name, cells in rows], dark)
 
 
 st.html(summary())
