@@ -113,7 +113,7 @@ class Queue:
                 if state(variant) in ("missing", "stopped", "failed"):
                     self.waiting.append(variant)
             self._start_next()
-            if self.waiting and self._thread is None:
+            if self.waiting and not (self._thread and self._thread.is_alive()):
                 self._thread = threading.Thread(target=self._work, daemon=True)
                 self._thread.start()
 
