@@ -94,18 +94,20 @@ def heatmap(
     if ring is not None:
         edges = {"x0": ring[1] - 0.5, "x1": ring[1] + 0.5, "y0": ring[0] - 0.5, "y1": ring[0] + 0.5}
         fig.add_shape(type="rect", layer="above", line={"color": palette.INK[dark], "width": 2}, **edges)
-    fig.update_xaxes(theme.token_axis(columns, 40), title=column_title or None, tickangle=90)
-    fig.update_yaxes(theme.token_axis(rows, 40) | {"range": [len(rows) - 0.5, -0.5]}, title=row_title or None)
+    across = theme.token_axis(columns, 40) | {"title": {"text": column_title}, "tickangle": 90}
+    down = theme.token_axis(rows, 40) | {"title": {"text": row_title}, "range": [len(rows) - 0.5, -0.5]}
     below = 44 + 8 * min(theme.LONGEST_LABEL, max(map(len, theme.labels(columns)), default=0))
     height = max(60, cell * len(rows)) + below + (44 if title else 12)
-    fig = theme.dress(fig, height=height, dark=dark, title=title)
+    fig = theme.dress(fig, height=height, dark=dark, title=title, x=across, y=down)
     printed, notes = np.array([] if texts is None else texts, dtype=object), []
     for (i, k), value in np.ndenumerate(z) if texts is not None else ():
         if not np.isnan(value):
             fill = _fill(kind, float(np.clip((value - low) / (high - low), 0, 1)), dark)
             font = {"family": palette.MONO, "size": 12, "color": theme.text_on(fill)}
             notes.append({"x": k, "y": i, "text": theme.markup(str(printed[i, k])), "showarrow": False, "font": font})
-    return fig.update_layout(annotations=notes)  # all at once: one by one, each would copy those before
+    if notes:  # all at once: one by one, each would copy those before
+        fig.update_layout(annotations=notes)
+    return fig
 
 
 def _fill(kind: str, share: float, dark: bool) -> str:
@@ -177,15 +179,15 @@ def bars(
     low, high = min(0.0, float(np.nanmin(ends, initial=0))), max(0.0, float(np.nanmax(ends, initial=0)))
     longest = max(map(len, texts), default=0)  # words need more room than tokens
     room = max(0.16, (0.028 if roles is None else 0.045) * longest) * ((high - low) or 1.0)
-    fig.update_xaxes(title=value_title or None, range=[low - (room if low < 0 else 0), high + room], nticks=7)
-    fig.update_yaxes(theme.token_axis(names, len(x)) | {"range": [len(x) - 0.5, -0.5]})
+    across = {"title": {"text": value_title}, "range": [low - (room if low < 0 else 0), high + room], "nticks": 7}
+    down = theme.token_axis(names, len(x)) | {"range": [len(x) - 0.5, -0.5]}
     if roles is not None:
         words = {str(i): theme.markup(name, 40) for i, name in enumerate(names)}
-        fig.update_yaxes(labelalias=words, tickfont={"family": palette.SANS, "size": 13})
+        down |= {"labelalias": words, "tickfont": {"family": palette.SANS, "size": 13}}
     if low < 0:
         fig.add_vline(x=0, line={"color": palette.BORDER[dark], "width": 1})
-    fig = theme.dress(fig, height=60 + 26 * max(2, len(x)) + (44 if title else 12), dark=dark, title=title)
-    return fig.update_layout(annotations=notes)
+    height = 60 + 26 * max(2, len(x)) + (44 if title else 12)
+    return theme.dress(fig, height=height, dark=dark, title=title, x=across, y=down).update_layout(annotations=notes)
 
 
 def _whiskers(x: np.ndarray, ends: np.ndarray, dark: bool) -> dict:
@@ -235,19 +237,14 @@ def lines(
             marker={"size": 6},
             hovertemplate=f"{shown} %{{y:.4~g}}<br>{x_title} %{{x}}<extra></extra>",
         )
-    if numbers:
-        fig.update_xaxes(title=x_title or None)
-    else:
-        fig.update_xaxes(**theme.token_axis(x, 40), title=x_title or None, tickangle=90)
-    fig.update_yaxes(title=y_title or None, **({"type": "log", "tickvals": LOG_TICKS} if log else {}))
+    across = {"title": {"text": x_title}} | ({} if numbers else theme.token_axis(x, 40) | {"tickangle": 90})
+    up = {"title": {"text": y_title}} | ({"type": "log", "tickvals": LOG_TICKS} if log else {})
     if marked is not None:
         fig.add_vline(x=marked, line={"color": palette.INK[dark], "width": 1, "dash": "dot"})
-    fig = theme.dress(fig, height=height, dark=dark, title=title)
+    fig = theme.dress(fig, height=height, dark=dark, title=title, x=across, y=up)
     if len(values) > 1:
-        fig.update_layout(
-            showlegend=True, legend={"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": 13}}
-        )
-        fig.update_layout(margin={"t": 44 if title is None else 72})
+        legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": 13}}
+        fig.update_layout(showlegend=True, legend=legend, margin={"t": 44 if title is None else 72})
     return fig
 
 
@@ -295,9 +292,8 @@ def points(
         )
     )
     frame = {"showline": True, "mirror": True, "linecolor": palette.BORDER[dark]}
-    fig.update_xaxes(title=x_title or None, **frame)
-    fig.update_yaxes(title=y_title or None, **frame)
-    return theme.dress(fig, height=height, dark=dark, title=title)
+    across, up = ({"title": {"text": title}} | frame for title in (x_title, y_title))
+    return theme.dress(fig, height=height, dark=dark, title=title, x=across, y=up)
 
 
 def _sides(xy: np.ndarray, names: Sequence[str], height: int) -> list[str]:

@@ -83,37 +83,61 @@ def text_on(fill: str) -> str:
     return "#000000" if (luminance + 0.05) ** 2 > 1.05 * 0.05 else "#FFFFFF"
 
 
-def dress(fig: go.Figure, *, height: int, dark: bool, title: str | None = None, top: int | None = None) -> go.Figure:
+def dress(
+    fig: go.Figure,
+    *,
+    height: int,
+    dark: bool,
+    title: str | None = None,
+    top: int | None = None,
+    x: dict | None = None,
+    y: dict | None = None,
+) -> go.Figure:
     """Give a figure the common look; its width stays open, to fill the page.
+
+    All is set at once: plotly checks what it is given, and ten updates one by one take it ten milliseconds.
 
     Args:
         height: pixels.
         title: markup; tokens in it must have passed `markup`.
         top: pixels above the drawing; by default just enough for the title.
+        x, y: settings of the first axes.
     """
     ink, border = palette.INK[dark], palette.BORDER[dark]
-    if title is not None:
-        fig.update_layout(title={"text": title, "x": 0, "xref": "paper", "xanchor": "left", "font": {"size": 14}})
-    fig.update_layout(
-        template="none",
-        height=height,
-        autosize=True,
-        paper_bgcolor=CLEAR,
-        plot_bgcolor=CLEAR,
-        font={"family": palette.SANS, "size": 13, "color": ink},
-        hovermode="closest",
-        hoverlabel={
+    look = {
+        "template": "none",
+        "height": height,
+        "autosize": True,
+        "paper_bgcolor": CLEAR,
+        "plot_bgcolor": CLEAR,
+        "font": {"family": palette.SANS, "size": 13, "color": ink},
+        "hovermode": "closest",
+        "hoverlabel": {
             "bgcolor": palette.PANEL[dark],
             "bordercolor": border,
             "font": {"family": palette.MONO, "size": 13, "color": ink},
             "align": "left",
         },
-        modebar={"bgcolor": CLEAR, "color": border, "activecolor": ink},
-        showlegend=False,
-        margin={"l": 8, "r": 16, "t": (44 if title else 12) if top is None else top, "b": 8},
-    )
-    fig.update_annotations(font={"size": 14, "color": ink})
+        "modebar": {"bgcolor": CLEAR, "color": border, "activecolor": ink},
+        "showlegend": False,
+        "margin": {"l": 8, "r": 16, "t": (44 if title else 12) if top is None else top, "b": 8},
+    }
+    if title is not None:
+        look["title"] = {"text": title, "x": 0, "xref": "paper", "xanchor": "left", "font": {"size": 14}}
+    layout = _merged(fig.layout.to_plotly_json(), {"xaxis": x or {}, "yaxis": y or {}})
     axis = {"automargin": True, "showgrid": False, "zeroline": False, "tickcolor": border}
-    fig.update_xaxes(**axis, title={"font": {"size": 13}, "standoff": 8})
-    fig.update_yaxes(**axis, title={"font": {"size": 13}, "standoff": 8})
+    axis["title"] = {"font": {"size": 13}, "standoff": 8}
+    look |= {name: axis for name in layout if name.startswith(("xaxis", "yaxis"))}
+    for note in layout.get("annotations", ()):
+        note["font"] = note.get("font", {}) | {"size": 14, "color": ink}
+    fig.layout = _merged(layout, look)
     return fig
+
+
+def _merged(settings: dict, more: dict) -> dict:
+    """Both together, `more` on top."""
+    both = dict(settings)
+    for name, value in more.items():
+        own = both.get(name)
+        both[name] = _merged(own, value) if isinstance(own, dict) and isinstance(value, dict) else value
+    return both
