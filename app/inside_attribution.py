@@ -25,6 +25,7 @@ BASELINES = ("zero", "mean", "token")
 LARGEST = 14  # bars
 UPRIGHT = 9  # columns whose names fit side by side on a narrow page
 READS = 8  # heads and the tokens they read
+TOLERANCE = 0.01  # share of the difference that the scores may miss; half of it takes twice as long
 POINTS = 40  # gradients that integrated gradients take, about
 
 
@@ -97,7 +98,7 @@ def _attributed(study: Study, choice: Choice, method: str, baseline: str | int, 
     def compute(progress: computing.Progress) -> Attribution:
         if method == "gradient":
             return gradient_x_input(model, ids, choice.target, baseline)
-        return integrated_gradients(model, ids, choice.target, baseline, progress=progress)
+        return integrated_gradients(model, ids, choice.target, baseline, tolerance=TOLERANCE, progress=progress)
 
     key = (study.model_id, study.stamp, tuple(ids.tolist()), choice.target, method, baseline)
     ask = t("causes.attribution_ask", lang) if operations > inside_target.LONG else ""
