@@ -117,7 +117,8 @@ def runs(request, tmp_path_factory):
         command = [sys.executable, "-m", "pytest", *options, with_solutions(path, folder).name]
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=900)
 
-    chosen = [item.callspec.params["path"] for item in request.session.items if "runs" in item.fixturenames]
+    here = [item for item in request.session.items if item.path == request.path and "runs" in item.fixturenames]
+    chosen = [item.callspec.params["path"] for item in here]
     with ThreadPoolExecutor(2) as pool:
         yield {path: pool.submit(run, path) for path in chosen}
 
