@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from gpt1viz.text import t
 
-MOST = 60_000  # ms that a loaded machine may take
+MOST = 120_000  # ms that a loaded machine may take
 IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
