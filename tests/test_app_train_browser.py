@@ -66,8 +66,8 @@ def stop(page):
     for n in range(MOST // 500):
         if again.is_visible():
             return
-        if n % 20 == 0 and press.is_visible() and press.is_enabled():
-            press.click()
+        if n % 20 == 0 and pressed.is_visible() and pressed.is_enabled():
+            pressed.click()
         page.wait_for_timeout(500)
     raise AssertionError(page.locator("[data-testid=stMain]").inner_text())
 
