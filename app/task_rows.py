@@ -6,6 +6,7 @@ from html import escape
 
 from gpt1viz import palette
 from gpt1viz.figures import numbers, theme
+from gpt1viz.figures.layout import SPECIAL
 from gpt1viz.inputs import Row, Span, pieces
 from gpt1viz.text import t
 from gpt1viz.text.tokens import label
@@ -14,7 +15,6 @@ from gpt1viz.tokenizer import Tokenizer
 LONG = 128  # tokens; a longer row shows the ends of its spans
 ENDS = (32, 8)  # tokens that it shows of a span, at the beginning and at the end
 MOST_CUT = 12  # tokens shown of what was cut
-SPECIAL = ("start", "delim", "extract")
 PX = 8.5  # about the width of a character in a chip
 
 CSS = f"""
@@ -127,7 +127,7 @@ def _row(shown: Shown, tokenizer: Tokenizer, lang: str, dark: bool) -> str:
 
 
 def _special(shown: Shown, span: Span, piece, lang: str, dark: bool) -> str:
-    role = {"start": palette.START, "delim": palette.DELIMITER, "extract": palette.EXTRACT}[span.name][dark]
+    role = SPECIAL[span.name][dark]
     css = "w e x" + (" read" if span.start in shown.read else "")
     note = shown.notes.get(span.start, f"{span.start} <b>{t('inputs.new', lang)}</b>")
     hover = t("inputs.hover", lang, entry=piece.entry, id=piece.id, position=span.start)

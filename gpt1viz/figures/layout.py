@@ -34,19 +34,20 @@ def layouts(
     """
     if [len(row.ids) for row in rows] != [len(some) for some in tokens]:
         raise ValueError(f"rows of {[len(row.ids) for row in rows]} and {[len(some) for some in tokens]} tokens")
-    fig, top = theme.dress(go.Figure(), height=100, dark=dark), 0.0
+    top, boxes, notes = 0.0, [], []
     for number, (row, some) in enumerate(zip(rows, tokens, strict=True)):
         if names:
-            _write(fig, 0, top + 0.4, theme.markup(names[number], 80), palette.SECONDARY[dark], anchor="left")
+            name = theme.markup(names[number], 80)
+            notes.append(_note(0, top + 0.4, name, palette.SECONDARY[dark], anchor="left"))
             top += 0.8
-        top = _row(fig, row, some, top, lang, dark) + 0.6
-    fig.update_xaxes(range=[-0.5, LINE], visible=False)
-    fig.update_yaxes(range=[top, 0], visible=False)
-    return fig.update_layout(height=round(30 * top) + 20)
+        top = _row(boxes, notes, row, some, top, lang, dark) + 0.6
+    across, down = {"range": [-0.5, LINE], "visible": False}, {"range": [top, 0], "visible": False}
+    fig = theme.dress(go.Figure(), height=round(30 * top) + 20, dark=dark, x=across, y=down)
+    return fig.update_layout(shapes=boxes, annotations=notes)  # at once: one by one, each would copy those before
 
 
-def _row(fig: go.Figure, row, tokens: Sequence, top: float, lang: str, dark: bool) -> float:
-    """Draw one row; how far down it goes."""
+def _row(boxes: list, notes: list, row, tokens: Sequence, top: float, lang: str, dark: bool) -> float:
+    """Add what one row shows; how far down it goes."""
     x, labels = 0.0, theme.labels(tokens)
     for span in row.spans:
         name = t(f"inputs.span_{span.name}", lang) if span.name not in SPECIAL else ""
@@ -57,15 +58,17 @@ def _row(fig: go.Figure, row, tokens: Sequence, top: float, lang: str, dark: boo
             fill = SPECIAL[span.name][dark] if span.name in SPECIAL else palette.PANEL[dark]
             ink = theme.text_on(fill) if span.name in SPECIAL else palette.INK[dark]
             edges = {"x0": x, "x1": x + width, "y0": top + 0.7, "y1": top + 1.6}
-            fig.add_shape(type="rect", fillcolor=fill, line={"color": palette.BORDER[dark], "width": 1}, **edges)
+            boxes.append(
+                {"type": "rect", "fillcolor": fill, "line": {"color": palette.BORDER[dark], "width": 1}} | edges
+            )
             if place == span.start and name:
-                _write(fig, x, top + 0.3, name, palette.SECONDARY[dark], anchor="left")
-            _write(fig, x + width / 2, top + 1.15, theme.markup(labels[place]), ink)
-            _write(fig, x + width / 2, top + 1.95, str(place), palette.SECONDARY[dark])
+                notes.append(_note(x, top + 0.3, name, palette.SECONDARY[dark], anchor="left"))
+            notes.append(_note(x + width / 2, top + 1.15, theme.markup(labels[place]), ink))
+            notes.append(_note(x + width / 2, top + 1.95, str(place), palette.SECONDARY[dark]))
             x += width + 0.3
     return top + 2.3
 
 
-def _write(fig: go.Figure, x: float, y: float, text: str, colour: str, anchor: str = "center") -> None:
+def _note(x: float, y: float, text: str, colour: str, anchor: str = "center") -> dict:
     font = {"family": palette.MONO, "size": 12, "color": colour}
-    fig.add_annotation(x=x, y=y, text=text, showarrow=False, xanchor=anchor, yanchor="middle", font=font)
+    return {"x": x, "y": y, "text": text, "showarrow": False, "xanchor": anchor, "yanchor": "middle", "font": font}
