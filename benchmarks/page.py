@@ -73,19 +73,13 @@ def measure(repeats: int) -> list[Row]:
             times.append(page.evaluate("redrawn"))
         browser.close()
     times = times[2:]  # the first two load what is loaded once
-    found = median(times)
-    spread = f"{min(times):.0f} to {max(times):.0f} ms"
-    return [
-        Row(
-            "Enter to redrawn",
-            f"{found:.0f} ms",
-            f"aim {AIM} ms",
-            f"{found / AIM:.2f} of it",
-            spread,
-            "1",
-            found <= AIM,
-        )
-    ]
+    return [row("Enter to redrawn", times, AIM)]
+
+
+def row(what: str, times: list[float], aim: int) -> Row:
+    """The median of some times in milliseconds against an aim."""
+    found, spread = median(times), f"{min(times):.0f} to {max(times):.0f} ms"
+    return Row(what, f"{found:.0f} ms", f"aim {aim} ms", f"{found / aim:.2f} of it", spread, "1", found <= aim)
 
 
 def text_of(tokenizer, beginning: str) -> str:

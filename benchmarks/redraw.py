@@ -1,10 +1,8 @@
 """From Enter to the last change on every page of the app that studies a text, in a real browser."""
 
-from statistics import median
-
 from gpt1viz.checkpoints import load
 
-from .page import ARGS, CHROMIUM, NAMES, served, text_of
+from .page import ARGS, CHROMIUM, NAMES, row, served, text_of
 from .report import Row
 
 TITLE = "Enter to redrawn on the laboratory's pages, 64 tokens"
@@ -64,8 +62,6 @@ def measure(repeats: int) -> list[Row]:
                 box.press("Enter")
                 times.append(page.evaluate("redrawn"))
             page.close()
-            found, spread = median(times[1:]), f"{min(times[1:]):.0f} to {max(times[1:]):.0f} ms"
-            share = f"{found / AIM:.2f} of it"
-            rows.append(Row(name, f"{found:.0f} ms", f"aim {AIM} ms", share, spread, "1", found <= AIM))
+            rows.append(row(name, times[1:], AIM))  # the first loads what is loaded once
         browser.close()
     return rows

@@ -85,6 +85,14 @@ def _only_local(call, host_of):
 
 
 @pytest.fixture(scope="session")
+def bundled():
+    """The bundled checkpoint, which nobody changes."""
+    import gpt1viz
+
+    return gpt1viz.load("storybook")
+
+
+@pytest.fixture(scope="session")
 def browser():
     """One browser for all tests."""
     with chromium() as found:

@@ -15,11 +15,6 @@ both_pages = pytest.mark.parametrize("page", PAGES)
 both_languages = pytest.mark.parametrize("lang", ["en", "zh"])
 
 
-@pytest.fixture(scope="module")
-def bundled():
-    return gpt1viz.load("storybook")
-
-
 @both_pages
 @both_languages
 def test_pages_open(page, lang):

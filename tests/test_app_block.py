@@ -22,11 +22,6 @@ POST = ("resid_in", "attn_out", "resid_mid", "ln_1", "mlp_out", "resid_out", "ln
 
 
 @pytest.fixture(scope="module")
-def bundled():
-    return gpt1viz.load("storybook")
-
-
-@pytest.fixture(scope="module")
 def ids(bundled):
     return np.array(bundled.tokenizer.encode(SENTENCE))
 

@@ -8,7 +8,6 @@ from app_driver import SENTENCE, html, linked, opened, said, tables, turned, typ
 from switched import array, checkpoints, figure, offering
 from test_app_models import MODELS
 
-import gpt1viz
 from gpt1viz.analysis.attribution import gradient_x_input, integrated_gradients
 from gpt1viz.analysis.contrast import contrast
 from gpt1viz.analysis.patching import patch, patched_probabilities
@@ -20,11 +19,6 @@ from gpt1viz.views import shown_window
 
 WOMAN, MAN = "The old woman looked at the door, and then", "The old man looked at the door, and then"
 TABS = ("patch", "attribution", "contrast")
-
-
-@pytest.fixture(scope="module")
-def bundled():
-    return gpt1viz.load("storybook")
 
 
 def ids_of(loaded, text):

@@ -32,11 +32,6 @@ def words(text):
     return text.replace("\\", "")
 
 
-@pytest.fixture(scope="module")
-def bundled():
-    return gpt1viz.load("storybook")
-
-
 def test_a_bet_a_check_and_the_answer(bundled):
     app = opened("claims")
     assert well(app) and f"run_{LAST}" in keys(app) and "ReLU" in said(app)

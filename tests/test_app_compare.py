@@ -31,11 +31,6 @@ def summary(app) -> dict[str, list[str]]:
     return {row[0]: row[1:] for row in next(table for table in tables(app) if table[0] == ["", "A", "B"])[1:]}
 
 
-@pytest.fixture(scope="module")
-def bundled():
-    return gpt1viz.load("storybook")
-
-
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_two_texts_of_one_model(lang, bundled):
     app = opened("compare", lang=lang, text=SENTENCE, text2=OTHER, layer="2", head="3")

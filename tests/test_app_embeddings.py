@@ -6,7 +6,6 @@ import torch
 from app_driver import SENTENCE, linked, opened, said, tables, turned, typed, well
 from switched import array, every_shape, figure, folders, offered_models
 
-import gpt1viz
 from gpt1viz.analysis.embeddings import flat_map, joint_mass, position_rows, similarity
 from gpt1viz.figures.numbers import percent
 from gpt1viz.figures.theme import markup
@@ -14,11 +13,6 @@ from gpt1viz.model import sinusoids
 from gpt1viz.text import t
 
 __all__ = ["folders", "offered_models"]
-
-
-@pytest.fixture(scope="module")
-def bundled():
-    return gpt1viz.load("storybook")
 
 
 def names(figure: dict) -> list[str]:

@@ -21,11 +21,6 @@ both_languages = pytest.mark.parametrize("lang", ["en", "zh"])
 
 
 @pytest.fixture(scope="module")
-def bundled():
-    return gpt1viz.load("storybook")
-
-
-@pytest.fixture(scope="module")
 def ids(bundled):
     return np.array(bundled.tokenizer.encode(SENTENCE))
 

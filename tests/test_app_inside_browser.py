@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from app_page import IDLE, becomes, drawn, linked, query, strip
 
-import gpt1viz
 from gpt1viz.analysis.ablation import head_effects, heads_off, next_probabilities
 from gpt1viz.figures.numbers import percent
 from gpt1viz.text import t
@@ -26,11 +25,6 @@ def show(visit, site):
         return page
 
     return show
-
-
-@pytest.fixture(scope="module")
-def bundled():
-    return gpt1viz.load("storybook")
 
 
 def effect(model, tokenizer, heads) -> list[str]:

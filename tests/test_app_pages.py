@@ -12,11 +12,6 @@ from gpt1viz.sampling import Sampling, distribution
 from gpt1viz.text import t
 
 
-@pytest.fixture(scope="module")
-def bundled():
-    return gpt1viz.load("storybook")
-
-
 @pytest.fixture
 def passes(monkeypatch):
     """A list that grows by one with every forward pass."""

@@ -22,11 +22,6 @@ CHECKED = [id for id, claim in CLAIMS.items() if claim.check]
 
 
 @pytest.fixture(scope="module")
-def bundled():
-    return gpt1viz.load("storybook")
-
-
-@pytest.fixture(scope="module")
 def found(bundled):
     return {id: run(id, bundled.model, bundled.tokenizer) for id in CHECKED}
 
