@@ -6,7 +6,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 .DEFAULT_GOAL := help
-.PHONY: help app notebooks notebooks-refresh html test test-all lint bench
+.PHONY: help app notebooks notebooks-refresh html test test-all faults lint bench
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1: \2/p' Makefile
@@ -28,6 +28,9 @@ test: .venv/installed-all  ## run every test but the long ones
 
 test-all: .venv/installed-all  ## run every test; also the Chinese notebooks, and all of them in JupyterLab
 	GPT1VIZ_ALL=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+faults: .venv/installed-all  ## the fault suite with many more cases, some ten minutes; writes the table of docs/faults.md
+	GPT1VIZ_FAULTS=1 $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
 lint: .venv/installed-all  ## ruff and pyright
 	$(BIN)/ruff check

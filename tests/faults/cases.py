@@ -1,0 +1,68 @@
+"""Cases of the fault suite: how many, of which area, which of them failed. `conftest.py` prints them as a table.
+
+    pytestmark = pytest.mark.area("damaged checkpoints")
+
+    def test_bytes(case):
+        for seed in range(times(20, 500)):
+            with case(f"seed {seed}"):  # counted; if it fails, that is noted and the next one is tried
+                assert ...
+
+A test that has no use for `case` is one case itself.
+"""
+
+import os
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import pytest
+
+LONG = os.environ.get("GPT1VIZ_FAULTS") == "1"
+SHOWN = 10  # failures of a test that are printed
+
+
+def times(short: int, long: int) -> int:
+    """How many cases to try: few in `make test`, many in `make faults`."""
+    return long if LONG else short
+
+
+@dataclass
+class Cases:
+    """The cases of one test."""
+
+    n: int = 0
+    failures: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def __call__(self, name: object) -> Iterator[None]:
+        self.n += 1
+        try:
+            yield
+        except (Exception, pytest.fail.Exception):
+            self.failures.append(f"{name}\n{traceback.format_exc(limit=-4)}")
+
+    def end(self) -> None:
+        """Fails where a case has."""
+        if self.failures:
+            text = "\n".join(self.failures[:SHOWN])
+            pytest.fail(f"{len(self.failures)} of {self.n} cases failed:\n{text}", pytrace=False)
+
+
+@dataclass
+class Tally:
+    """The cases of an area so far."""
+
+    tests: int = 0
+    cases: int = 0
+    failures: int = 0
+
+
+def rows(tallies: dict[str, Tally]) -> list[str]:
+    """The table, as Markdown."""
+    lines = ["| area | tests | cases | failures |", "|---|---:|---:|---:|"]
+    tallies = dict(sorted(tallies.items()))
+    whole = Tally(*(sum(getattr(t, name) for t in tallies.values()) for name in ("tests", "cases", "failures")))
+    for area, tally in [*tallies.items(), ("**all**", whole)]:
+        lines.append(f"| {area} | {tally.tests:,} | {tally.cases:,} | {tally.failures:,} |")
+    return lines

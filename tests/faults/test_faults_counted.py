@@ -1,0 +1,22 @@
+"""The suite's own counting: a case that fails fails its test, and the table adds up."""
+
+import pytest
+from cases import Cases, Tally, rows
+
+pytestmark = pytest.mark.area("the suite itself")
+
+
+def test_a_failed_case_is_noted_and_the_next_one_tried():
+    case, tried = Cases(), []
+    for n in range(4):
+        with case(f"case {n}"):
+            tried.append(n)
+            assert n != 1
+    with pytest.raises(pytest.fail.Exception, match="1 of 4 cases failed:\ncase 1"):
+        case.end()
+    assert tried == [0, 1, 2, 3]
+
+
+def test_the_table_adds_up():
+    table = rows({"b": Tally(1, 2000, 1), "a": Tally(2, 3, 0)})
+    assert table[2:] == ["| a | 2 | 3 | 0 |", "| b | 1 | 2,000 | 1 |", "| **all** | 3 | 2,003 | 1 |"]
