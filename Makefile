@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
+PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 .DEFAULT_GOAL := help
 .PHONY: help app notebooks notebooks-refresh html test test-all faults lint bench
 
@@ -24,10 +25,10 @@ html: .venv/installed-notebooks  ## the notebooks as web pages that need no netw
 	$(BIN)/python notebooks/pages.py
 
 test: .venv/installed-all  ## run every test but the long ones
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 test-all: .venv/installed-all  ## run every test; also the Chinese notebooks, and all of them in JupyterLab
-	GPT1VIZ_ALL=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+	GPT1VIZ_ALL=1 $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 faults: .venv/installed-all  ## the fault suite with many more cases, some ten minutes; writes the table of docs/faults.md
 	GPT1VIZ_FAULTS=1 $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)

@@ -4,6 +4,8 @@ import json
 import re
 from urllib.parse import parse_qs, urlsplit
 
+from playwright.sync_api import TimeoutError
+
 from gpt1viz.text import t
 
 MOST = 120_000  # ms that a loaded machine may take
@@ -11,7 +13,10 @@ IDLE = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 
 
 def drawn(page):
-    page.wait_for_selector(".g1v[data-kind]")
+    try:
+        page.wait_for_selector(".g1v[data-kind]")
+    except TimeoutError as late:
+        raise AssertionError(f"{page.url}\n{page.locator('body').inner_text()}\n{page.faults}") from late
     page.wait_for_selector(IDLE)
 
 
