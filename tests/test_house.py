@@ -20,9 +20,9 @@ LAYERS = [
     {"model"},
     {"generate", "sampling", "inputs", "checkpoints", "formats", "download", "analysis"},
     {"data", "training"},
-    {"explain", "claims"},
+    {"explain", "claims", "reproduce"},
     {"figures", "views"},
-    {"widgets", "cli", "cli_training", "cli_finetune"},
+    {"widgets", "cli", "cli_training", "cli_finetune", "cli_reproduce"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
 ALLOWED = {
