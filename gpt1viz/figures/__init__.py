@@ -9,6 +9,7 @@ from .confusion import attention_moved, confusion
 from .curves import curves
 from .draw import unit_bar
 from .layout import layouts
+from .measured import Curve, dots, trends
 from .plain import bars, heatmap, lines, points
 from .probabilities import next_tokens, surprisal
 from .strips import activation, strips
@@ -16,11 +17,13 @@ from .theme import labels
 
 __all__ = [
     "STAGES",
+    "Curve",
     "activation",
     "attention_moved",
     "bars",
     "confusion",
     "curves",
+    "dots",
     "head_stages",
     "heatmap",
     "labels",
@@ -32,5 +35,6 @@ __all__ = [
     "products",
     "strips",
     "surprisal",
+    "trends",
     "unit_bar",
 ]
