@@ -116,8 +116,10 @@ def load(what: str | Path = "storybook", device: str | torch.device = "cpu", *, 
 
 
 def available() -> list[ModelEntry]:
-    """What `load` finds without a network: the bundled checkpoint, downloads, and the folders named in GPT1VIZ_MODELS
-    (joined as in PATH), by the folder's name."""
+    """What `load` finds without a network.
+
+    The bundled checkpoint, downloads, and the folders that GPT1VIZ_MODELS names (joined as in PATH), by their names.
+    """
     entries: dict[str, ModelEntry] = {}
     for entry in _entries():
         entries.setdefault(entry.id, entry)

@@ -250,8 +250,11 @@ def _explain(seen, tokenizer, lang: str) -> None:
 
 
 def _stream(steps) -> bool:
-    """Print the text as it grows, and return whether the window slid. The last token's word waits for the next token,
-    which may still change how it is written (`well -` becomes `well-known`)."""
+    """Print the text as it grows, and return whether the window slid.
+
+    The last token's word waits for the next token, which may still change how it is written (`well -` becomes
+    `well-known`).
+    """
     text, printed, slid = "", 0, False
     for step in steps:
         same = (a == b for a, b in zip(text, step.text, strict=False))

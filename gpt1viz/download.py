@@ -261,6 +261,7 @@ def hub_faults(repo: str) -> Iterator[None]:
 
 @contextmanager
 def disk_faults(folder: Path) -> Iterator[None]:
+    """Puts a full disk or an unwritable folder into a sentence."""
     try:
         yield
     except OSError as fault:

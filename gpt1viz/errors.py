@@ -16,6 +16,7 @@ class GPT1VizError(ValueError):
         self.code, self.params = code, params
 
     def message(self, lang: str = "en") -> str:
+        """The sentence that says what is wrong and what to do, in one language."""
         params = {name: v.message(lang) if isinstance(v, GPT1VizError) else v for name, v in self.params.items()}
         return t(f"errors.{self.code}", lang, **params)
 

@@ -87,7 +87,7 @@ def generate(
     stop: Iterable[int | str] = (),
     edits: Edits | None = None,
 ) -> Iterator[Step]:
-    """Write on from `text`, yielding a Step a token.
+    r"""Write on from `text`, yielding a Step a token.
 
     When the text has grown to n_ctx tokens the oldest quarter is dropped and the rest read again, because GPT-1's
     positions are absolute; `Step.window_start` says so.

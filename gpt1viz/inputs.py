@@ -63,7 +63,7 @@ class Row:
 
     @property
     def positions(self) -> range:
-        """Rows of `positions_embed`, one a token. (In the joint matrix of 2018 they follow the special rows.)"""
+        """Rows of `positions_embed`, one a token. In the joint matrix of 2018 they follow the special rows."""
         return range(len(self.ids))
 
     @property

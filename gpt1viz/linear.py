@@ -33,4 +33,5 @@ class Linear(nn.Linear):
     """nn.Linear by `linear`."""
 
     def forward(self, input: Tensor) -> Tensor:
+        """Numbers (..., in) -> (..., out)."""
         return linear(input, self.weight, self.bias)

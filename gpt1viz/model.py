@@ -181,6 +181,7 @@ class GPT1(nn.Module):
 
     @property
     def device(self) -> torch.device:
+        """Where the weights are."""
         return self.tokens_embed.weight.device
 
     def embedding_matrices(self) -> tuple[Tensor, Tensor]:
@@ -241,8 +242,7 @@ class GPT1(nn.Module):
         x = tokens + positions  # (B, T, C)
         causal = config.causal if edits.causal is None else edits.causal
         mask = causal_mask(n_new, n_past + n_new, ids.device) if causal else None  # (T, S)
-        trace.record(tokens=tokens, positions=positions.clone(), embed=x)  # a copy: the rows are the model's own
-        trace.record(mask=mask)
+        trace.record(tokens=tokens, positions=positions.clone(), embed=x, mask=mask)  # a copy: rows are the model's own
 
         for layer, block in enumerate(self.h):
             x = block(edits.stream(x, layer), mask, layer, trace.block(layer), edits, cache)  # (B, T, C)

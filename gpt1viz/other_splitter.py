@@ -18,6 +18,7 @@ class Stretch(NamedTuple):
 
     @property
     def same(self) -> bool:
+        """Whether both give the same ids."""
         return [piece.id for piece in self.ours] == [piece.id for piece in self.theirs]
 
 

@@ -94,8 +94,9 @@ class Tokenizer:
 
     @classmethod
     def from_files(cls, encoder_json: str | Path, merges_bpe: str | Path) -> "Tokenizer":
-        """Read a vocabulary (JSON: entry -> id) and its merges (a pair a line), the 2018 release's two files or Hugging
-        Face's vocab.json and merges.txt.
+        """Read a vocabulary (JSON: entry -> id) and its merges (a pair a line).
+
+        These are the 2018 release's two files or Hugging Face's vocab.json and merges.txt.
 
         Raises:
             GPT1VizError: `tokenizer_missing`, `_unreadable`, `_json`, `_vocab` or `_merge`; it names the file.

@@ -115,7 +115,7 @@ def single_tokens(tokenizer, words: Iterable[str]) -> list[Word]:
 
 
 def flat_map(rows: np.ndarray) -> FlatMap:
-    """Principal components by a plain singular value decomposition of the centred rows:
+    """Principal components by a plain singular value decomposition of the centred rows.
 
         rows - mean = U S V^T;    places = the first two columns of U S;    shares = S^2 / sum(S^2)
 

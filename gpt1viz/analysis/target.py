@@ -30,7 +30,8 @@ class Target:
     other: int | None = None
 
     def check(self, n_vocab: int) -> None:
-        """
+        """A target that can be asked for.
+
         Raises:
             GPT1VizError: an unknown kind, no second token for a difference, or a token that is not there.
         """
@@ -52,7 +53,9 @@ class Past(Protocol):
 
     length: int
 
-    def update(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]: ...
+    def update(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """All keys and values of the layer, those before and the new ones (B, H, T, D)."""
+        ...
 
 
 def next_logits(model: GPT1, x: Tensor, layer: int = 0, past: Past | None = None) -> Tensor:

@@ -26,8 +26,9 @@ def strips(
     lang: str = "en",
     dark: bool = False,
 ) -> go.Figure:
-    """Vectors of the same C channels, a cell a number: amber below zero, violet above. Hovering a channel names every
-    row's number in it, so that rows which are the sum of others can be checked.
+    """Vectors of the same C channels, a cell a number: amber below zero, violet above.
+
+    Hovering a channel names every row's number in it, so that rows which are the sum of others can be checked.
 
     Args:
         rows: name -> (C,), from above.

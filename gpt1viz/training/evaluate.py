@@ -15,23 +15,27 @@ from .progress import Bar
 
 
 class Text(Protocol):
-    """An encoded text, e.g. `gpt1viz.data.corpus.Corpus`.
-
-    Attributes:
-        ids: (N,) tokens, all documents one after the other.
-        starts: (documents + 1,) where each begins, and N.
-        n_characters: of the cleaned text.
-        digest: names the content.
-    """
+    """An encoded text, e.g. `gpt1viz.data.corpus.Corpus`."""
 
     @property
-    def ids(self) -> np.ndarray: ...
+    def ids(self) -> np.ndarray:
+        """(N,) tokens, all documents one after the other."""
+        ...
+
     @property
-    def starts(self) -> np.ndarray: ...
+    def starts(self) -> np.ndarray:
+        """(documents + 1,) where each begins, and N."""
+        ...
+
     @property
-    def n_characters(self) -> int: ...
+    def n_characters(self) -> int:
+        """Of the cleaned text."""
+        ...
+
     @property
-    def digest(self) -> str: ...
+    def digest(self) -> str:
+        """Names the content."""
+        ...
 
 
 @torch.no_grad()

@@ -26,6 +26,7 @@ def write_rows(path: Path, rows: Iterable[dict]) -> None:
 
 
 def line(row: dict) -> str:
+    """A row as a line of JSON."""
     return json.dumps(row, ensure_ascii=False) + "\n"
 
 

@@ -70,6 +70,7 @@ class FinetuneSettings(TrainSettings):
 
     @property
     def has_budget(self) -> bool:
+        """True: fine-tuning counts epochs."""
         return True
 
     @classmethod

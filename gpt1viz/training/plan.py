@@ -41,10 +41,12 @@ class Plan:
     zero_shot: tuple[str, ...] = ()
 
     def config(self, n_vocab: int) -> GPT1Config:
+        """The shape, with so many vocabulary entries."""
         return GPT1Config.from_dict(self.model | {"n_vocab": n_vocab})
 
     @property
     def settings(self) -> PretrainSettings:
+        """What `pretrain` takes."""
         return PretrainSettings.from_dict(self.training)
 
     @property

@@ -57,8 +57,10 @@ def _open(plan: Plan, run_dir: Path, lang: str) -> Prepared:
 
 
 def encode(names: Sequence[str], tokenizer: Tokenizer, books_folder: str | None = None, lang: str = "en") -> Corpus:
-    """Text from files and folders, data sets of the hub ("hf:owner/name"), or the story books ("books:validation"),
-    encoded into the cache."""
+    """Text, encoded into the cache.
+
+    Names are files and folders, data sets of the hub ("hf:owner/name"), or the story books ("books:validation").
+    """
     return build(_files(names, books_folder, lang), tokenizer, cache_folder() / "corpora")
 
 

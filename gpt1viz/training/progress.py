@@ -19,8 +19,10 @@ class Bar:
         self._bar = tqdm(total=1.0, desc=title, bar_format=form, disable=not (shown and watched()))
 
     def show(self, share: float, **numbers: str) -> None:
+        """Move on to this share of all, with numbers behind the bar."""
         self._bar.set_postfix(numbers, refresh=False)
         self._bar.update(share - self._bar.n)
 
     def close(self) -> None:
+        """Leave the bar as it stands."""
         self._bar.close()

@@ -120,9 +120,11 @@ class RunWriter:
         self._written = time.monotonic()
 
     def stop_requested(self) -> bool:
+        """Whether someone has put the file STOP there."""
         return (self.path / STOP).exists()
 
     def clear_stop(self) -> None:
+        """Take the file STOP away, so that the run can go on."""
         with self._faults():
             (self.path / STOP).unlink(missing_ok=True)
 

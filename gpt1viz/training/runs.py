@@ -42,6 +42,7 @@ class Run:
 
     @property
     def name(self) -> str:
+        """The folder's name."""
         return self.path.name
 
     def metrics(self, kind: str | None = None) -> list[dict]:

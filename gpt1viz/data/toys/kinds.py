@@ -96,7 +96,7 @@ PARTS = {
 
 
 def make(draw: Draw, part: str, label: int) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """A sentence whose words stand between blanks, and the class of each word. (Every sentence has all classes.)"""
+    """A sentence whose words stand between blanks, and the class of each word; every sentence has all classes."""
     of = PARTS[part]
     phrases = {}
     for person, kind in zip(of.words.people(draw, 4), LABELS[1:], strict=True):

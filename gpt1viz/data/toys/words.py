@@ -20,6 +20,7 @@ class Draw:
         return self._random.randrange(n)
 
     def pick(self, items: Sequence[T]) -> T:
+        """One of them."""
         return items[self.below(len(items))]
 
     def several(self, items: Sequence[T], n: int) -> list[T]:
@@ -28,6 +29,7 @@ class Draw:
         return [rest.pop(self.below(len(rest))) for _ in range(n)]
 
     def shuffled(self, items: Sequence[T]) -> list[T]:
+        """All of them in another order."""
         return self.several(items, len(items))
 
 
@@ -59,6 +61,7 @@ class Words:
 
     @property
     def names(self) -> tuple[str, ...]:
+        """The girls, then the boys."""
         return self.girls + self.boys
 
     def people(self, draw: Draw, n: int) -> list[Person]:
