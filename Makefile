@@ -7,7 +7,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PARALLEL := -n auto --maxprocesses 4 --dist loadfile
 .DEFAULT_GOAL := help
-.PHONY: help app notebooks notebooks-refresh html test test-all faults lint bench
+.PHONY: help app notebooks notebooks-refresh html docs pictures test test-all faults lint wheel bench
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1: \2/p' Makefile
@@ -24,6 +24,12 @@ notebooks-refresh: .venv/installed-all  ## run the notebooks and keep their outp
 html: .venv/installed-notebooks  ## the notebooks as web pages that need no network, in build/notebooks
 	$(BIN)/python notebooks/pages.py
 
+docs: .venv/installed-all  ## the reference of every module, as web pages that need no network, in build/docs
+	$(BIN)/python docs/reference.py
+
+pictures: .venv/installed-all  ## take the pictures of the READMEs anew, from the running app
+	$(BIN)/python docs/pictures.py
+
 test: .venv/installed-all  ## run every test but the long ones
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
@@ -33,10 +39,15 @@ test-all: .venv/installed-all  ## run every test; also the Chinese notebooks, an
 faults: .venv/installed-all  ## the fault suite with many more cases, some ten minutes; writes the table of docs/faults.md
 	GPT1VIZ_FAULTS=1 $(BIN)/python -m pytest tests/faults $(PYTEST_ARGS)
 
-lint: .venv/installed-all  ## ruff and pyright
+lint: .venv/installed-all  ## code, docstrings, types and links: ruff, pyright, docs/links.py
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/python docs/links.py
 	$(BIN)/pyright --pythonpath $(BIN)/python
+
+wheel: .venv/installed-all  ## the package as one file that pip installs anywhere, app and model included, in dist
+	rm -rf build/lib build/bdist.*  # else files that are gone since the last time come along
+	$(BIN)/python -m pip wheel --no-deps --no-build-isolation --wheel-dir dist .
 
 bench: .venv/installed-peers  ## measure gpt1viz against its peers, in one run
 	$(BIN)/python -m benchmarks
