@@ -11,6 +11,8 @@ CHOICES = {
     "causal": (True, False),
     "scale_attn": (True, False),
 }
+MOST = 10**12  # no number of rows, channels, layers or heads is larger
+MOST_CONTEXT = 1 << 16  # tokens; a longer context would need 16 GB for one head's weights
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class GPT1Config:
             least = 0 if name == "n_special" else 1
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise GPT1VizError("config_number", field=name, value=value, least=least)
+            if value > (most := MOST_CONTEXT if name == "n_ctx" else MOST):
+                raise GPT1VizError("config_too_large", field=name, most=most)
         if self.n_embd % self.n_head:
             raise GPT1VizError("config_heads", n_embd=self.n_embd, n_head=self.n_head)
         for name in ("embd_pdrop", "attn_pdrop", "resid_pdrop", "clf_pdrop"):

@@ -2,6 +2,8 @@
 
 from .text import t
 
+LONGEST = 400  # characters of a value in a sentence
+
 
 class GPT1VizError(ValueError):
     """Something the user can mend. `str()` says it in English, `message(lang)` in the language chosen.
@@ -17,14 +19,24 @@ class GPT1VizError(ValueError):
 
     def message(self, lang: str = "en") -> str:
         """The sentence that says what is wrong and what to do, in one language."""
-        params = {name: v.message(lang) if isinstance(v, GPT1VizError) else v for name, v in self.params.items()}
-        return t(f"errors.{self.code}", lang, **params)
+        return t(f"errors.{self.code}", lang, **{name: _said(value, lang) for name, value in self.params.items()})
 
     def __str__(self) -> str:
         return self.message()
 
     def __reduce__(self):
         return _rebuild, (self.code, self.params)
+
+
+def _said(value, lang: str):
+    """A value as a sentence can hold it: what a file or a person gave may have a million characters, or lines."""
+    if isinstance(value, GPT1VizError):
+        return value.message(lang)
+    text = value if isinstance(value, str) else str(value)
+    if len(text) <= LONGEST and "\n" not in text:
+        return value
+    text = " ".join(text.split("\n"))
+    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
 
 
 def _rebuild(code: str, params: dict) -> GPT1VizError:

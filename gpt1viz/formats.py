@@ -21,6 +21,7 @@ from torch.overrides import TorchFunctionMode
 from .config import GPT1Config
 from .errors import GPT1VizError
 from .model import GPT1, TaskHead
+from .reading import read_bytes
 
 OURS, HUGGINGFACE, RELEASE = "gpt1viz", "huggingface", "openai-2018"
 MATRICES = ("c_attn.weight", "c_proj.weight", "c_fc.weight")  # (in, out) in 2018 and at Hugging Face
@@ -203,9 +204,14 @@ def _read_huggingface(folder: Path, config: GPT1Config) -> Stored:
     tensors = renamed(stored)
     _check(config, tensors, path)
     head = stored.get("lm_head.weight")
-    if head is not None and not torch.equal(head, tensors["tokens_embed.weight"]):
+    if head is not None and not _equal(head, tensors["tokens_embed.weight"]):
         raise GPT1VizError("checkpoint_untied", path=path)
     return Stored(HUGGINGFACE, config, path, tensors)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    """Whether they hold the same numbers, in whatever precision."""
+    return one.is_floating_point() and torch.equal(one.float(), other.float())
 
 
 def _read_release(folder: Path) -> Stored:
@@ -223,10 +229,10 @@ def _read_release(folder: Path) -> Stored:
     if described != [(1, *shape[::-1]) if name.endswith(MATRICES) else shape for name, shape in order.items()]:
         raise GPT1VizError("checkpoint_shapes", path=path)
     arrays = [_array(folder / f"params_{n}.npy") for n in range(10)]
-    found, wanted = sum(array.size for array in arrays), sum(math.prod(shape) for shape in described)
+    found, wanted = sum(array.size for array in arrays), sum(math.prod(shape) for shape in order.values())
     if found != wanted:
         raise GPT1VizError("checkpoint_sizes", path=folder, found=found, wanted=wanted)
-    runs = _split(arrays, [math.prod(shape) for shape in described])
+    runs = _split(arrays, [math.prod(shape) for shape in order.values()])
     flat = dict(zip(order, runs, strict=True))
     tensors = {name: flat[name].view(order[name][::-1] if name.endswith(MATRICES) else order[name]) for name in order}
     return Stored(RELEASE, config, folder / "params_*.npy", renamed(tensors))
@@ -251,9 +257,11 @@ def _array(path: Path) -> np.ndarray:
     _bytes(path, 1)
     try:
         array = np.load(path, mmap_mode="c", allow_pickle=False)
-    except (ValueError, EOFError, OSError) as fault:
+    except Exception as fault:  # a damaged header makes numpy raise almost anything
         code = "checkpoint_pickled" if "bject" in str(fault) else "checkpoint_damaged"
         raise GPT1VizError(code, path=path, fault=fault) from None
+    if not isinstance(array, np.ndarray):  # an archive of arrays
+        raise GPT1VizError("checkpoint_damaged", path=path, fault=type(array).__name__)
     if array.ndim != 1 or array.dtype != np.float32:
         raise GPT1VizError("checkpoint_damaged", path=path, fault=f"{array.dtype} {array.shape}")
     return array
@@ -284,8 +292,7 @@ def _json(path: Path):
 def _bytes(path: Path, n: int = -1) -> bytes:
     """The first n bytes of a file, all of them by default."""
     try:
-        with path.open("rb") as file:
-            return file.read(n)
+        return read_bytes(path, n)
     except FileNotFoundError:
         raise GPT1VizError("checkpoint_file_missing", path=path) from None
     except OSError as fault:

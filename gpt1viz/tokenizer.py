@@ -13,6 +13,7 @@ from itertools import chain, pairwise
 from pathlib import Path
 
 from .errors import GPT1VizError
+from .reading import read_bytes
 from .words import CLEANING, NEWLINE, UNKNOWN, chunks, join, split, typed_spans, words
 
 WORD_END = "</w>"
@@ -99,7 +100,7 @@ class Tokenizer:
         These are the 2018 release's two files or Hugging Face's vocab.json and merges.txt.
 
         Raises:
-            GPT1VizError: `tokenizer_missing`, `_unreadable`, `_json`, `_vocab` or `_merge`; it names the file.
+            GPT1VizError: `tokenizer_missing`, `_unreadable`, `_json`, `_vocab`, `_merge`, `_unmade`; it names the file.
         """
         vocab = _checked_vocab(_parse(_read(encoder_json), encoder_json), encoder_json)
         lines = _read(merges_bpe).split("\n")
@@ -111,7 +112,7 @@ class Tokenizer:
         """Read the `tokenizers` library's JSON, from a file or (a str that begins with "{") as it is.
 
         Raises:
-            GPT1VizError: `tokenizer_missing`, `_unreadable`, `_json`, `_model`, `_vocab` or `_merge`.
+            GPT1VizError: `tokenizer_missing`, `_unreadable`, `_json`, `_model`, `_vocab`, `_merge` or `_unmade`.
         """
         inline = isinstance(source, str) and source.lstrip().startswith("{")
         path = "tokenizer.json" if inline else source
@@ -335,7 +336,7 @@ def _work(text: str) -> list[int]:
 
 def _read(path: str | Path) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
+        return read_bytes(Path(path)).decode("utf-8").replace("\r\n", "\n")
     except FileNotFoundError:
         raise GPT1VizError("tokenizer_missing", path=str(path)) from None
     except (OSError, ValueError):
@@ -362,4 +363,9 @@ def _checked_merges(pairs: list, vocab: dict[str, int], path: str | Path) -> lis
         two = isinstance(pair, list) and len(pair) == 2 and all(isinstance(symbol, str) for symbol in pair)
         if not two or not all(entry in vocab for entry in (*pair, "".join(pair))):
             raise GPT1VizError("tokenizer_merge", path=str(path), number=number, pair=pair)
+    made = {left + right for left, right in pairs}
+    for entry in vocab:
+        word = entry.removesuffix(WORD_END)
+        if len(word) > 1 and word.isalpha() and entry not in made:  # special entries have other characters too: <unk>
+            raise GPT1VizError("tokenizer_unmade", path=str(path), entry=entry)
     return [(left, right) for left, right in pairs]

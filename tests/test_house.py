@@ -14,7 +14,7 @@ from gpt1viz.text import LANGUAGES
 
 # A module imports from its own layer and those before it. figures and views stand aside.
 LAYERS = [
-    {"text", "errors", "palette"},
+    {"text", "errors", "palette", "reading"},
     {"config"},
     {"tokenizer", "words", "linear", "trace", "other_splitter"},
     {"model"},

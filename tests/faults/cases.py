@@ -18,6 +18,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from gpt1viz.errors import GPT1VizError
+from gpt1viz.text import LANGUAGES
+
 LONG = os.environ.get("GPT1VIZ_FAULTS") == "1"
 SHOWN = 10  # failures of a test that are printed
 
@@ -66,3 +69,16 @@ def rows(tallies: dict[str, Tally]) -> list[str]:
     for area, tally in [*tallies.items(), ("**all**", whole)]:
         lines.append(f"| {area} | {tally.tests:,} | {tally.cases:,} | {tally.failures:,} |")
     return lines
+
+
+LONGEST = 1500  # characters of a sentence; a path may be long
+
+
+def helpful(fault: GPT1VizError) -> str:
+    """The code of a refusal, which must be a sentence or two in each language, on one line, of readable length."""
+    said = {lang: fault.message(lang) for lang in LANGUAGES}
+    for sentence in said.values():
+        assert sentence.strip() and "\n" not in sentence.strip() and len(sentence) <= LONGEST, sentence[:3000]
+        assert "Traceback" not in sentence and "Error(" not in sentence, sentence
+    assert any("\u4e00" <= c <= "\u9fff" for c in said["zh"]) and said["zh"] != said["en"], said
+    return fault.code
