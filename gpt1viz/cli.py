@@ -127,10 +127,11 @@ def build(lang: str) -> typer.Typer:
         if loaded.task:
             print(t("cli.no_head", lang), file=sys.stderr)
 
-    from . import cli_finetune, cli_training
+    from . import cli_finetune, cli_reproduce, cli_training
 
     cli_training.add(app, lang)
     cli_finetune.add(app, lang)
+    cli_reproduce.add(app, lang)
     return app
 
 

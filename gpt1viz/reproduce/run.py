@@ -28,13 +28,14 @@ from ..data.tasks import load_task
 from ..errors import GPT1VizError
 from ..training import files
 from ..training.finetune import finetune
-from ..training.predict import evaluate_task
-from ..training.task_losses import Tuned
+from ..training.predict import predict
+from ..training.task_losses import TaskLosses, Tuned
 from . import plan
 from .plan import Job
 from .results import Finetuned, read, to_dict
 
 RESULTS, LOCK, BESIDE = "results.jsonl", ".lock", ".job-"
+STOPPED = 130  # exit code of a process that was asked to stop
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,6 @@ def run(
             running = {pool.submit(one, each, folder) for each in left}
             for n, future in enumerate(as_completed(running), 1):
                 row = future.result()
-                if row is None:  # a worker was asked to stop
-                    raise KeyboardInterrupt
                 append(folder / RESULTS, row)
                 tell(row, len(left) - n)
         except BrokenProcessPool:
@@ -162,23 +161,23 @@ def append(path: Path, row: Finetuned) -> None:
         os.fsync(file.fileno())
 
 
-def one(each: Planned, folder: Path) -> Finetuned | None:
-    """Fine-tune once and measure; None where it was asked to stop before the end."""
+def one(each: Planned, folder: Path) -> Finetuned:
+    """Fine-tune once and measure, in a process of its own: it ends where the training was asked to stop."""
     start, task = _start(each.job.model, each.place), _task(each.job.task)
     part = cut(task, each.job.n_examples, each.job.seed)
     settings = plan.settings(each.job, start.model.config, len(task.splits["train"]), each.row.precision)
     with tempfile.TemporaryDirectory(prefix=BESIDE, dir=folder) as path:
         outcome = finetune(start, part, Path(path) / "run", settings=settings)
         if outcome.state != "finished":
-            return None
-        seconds = files.read_rows(Path(path) / "run" / "metrics.jsonl")[0][-1]["time"]
-    assert isinstance(outcome.module, Tuned), "finetune trains a model and its head"
-    tuned = Loaded(outcome.module.model, start.tokenizer, start.info, outcome.module.head)
-    found = {
-        split: evaluate_task(tuned, task, split).numbers(task)[task.metric] if split in task.splits else None
-        for split in ("validation", "test")
-    }
-    return replace(each.row, **found, seconds=round(seconds, 1))
+            os._exit(STOPPED)  # and takes no further job
+        last = [row for row in files.read_rows(Path(path) / "run" / "metrics.jsonl")[0] if row["kind"] == "eval"][-1]
+    test = None
+    if "test" in task.splits:
+        tuned = outcome.module
+        assert isinstance(tuned, Tuned), "finetune trains a model and its head"
+        examples = task.lay_out("test", start.tokenizer, tuned.model.config, settings.truncation)
+        test = predict(tuned, examples, TaskLosses(lm_coef=0.0), task, "test").numbers(task)[task.metric]
+    return replace(each.row, validation=last[task.metric], test=test, seconds=round(last["time"], 1))
 
 
 def cut(task: Task, n_examples: int | None, seed: int) -> Task:
@@ -243,15 +242,20 @@ def _alone(folder: Path) -> Iterator[None]:
     try:
         if main:
             signal.signal(signal.SIGTERM, signal.default_int_handler)
+        _sweep(folder)  # what a killed one left
         yield
     except OSError as fault:
         raise _unwritable(folder, fault) from fault
     finally:
         if main:
             signal.signal(signal.SIGTERM, before)
-        for path in folder.glob(f"{BESIDE}*"):
-            shutil.rmtree(path, ignore_errors=True)
+        _sweep(folder)
         lock.release()
+
+
+def _sweep(folder: Path) -> None:
+    for path in folder.glob(f"{BESIDE}*"):
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _unwritable(folder: Path, fault: OSError) -> GPT1VizError:
