@@ -15,7 +15,7 @@ from gpt1viz.text import t
 GROUPS = {
     "look": ("tour", "tokens", "attention", "next_token", "inputs"),
     "train": ("train", "finetune", "runs"),
-    "test": ("embeddings", "block", "inside", "breakit", "claims", "cost", "compare"),
+    "test": ("embeddings", "block", "inside", "breakit", "claims", "paper", "cost", "compare"),
 }
 
 st.set_page_config(page_title="GPT-1", layout="wide", initial_sidebar_state=240)

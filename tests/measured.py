@@ -28,7 +28,11 @@ ROWS = [
     tuned("a", "lstm", 0, 0.7, 0.7),
 ]
 MORE = [
-    *(tuned("a", "full", seed, 0.6 + n / 10, 0.5 + n / 10, n_transfer=n) for n in range(3) for seed in range(3)),
+    *(
+        tuned("a", "full", seed, value, value, n_transfer=n)
+        for n, value in enumerate((0.6, 0.7, 0.85))
+        for seed in range(3)
+    ),
     *(tuned("a", "full", seed, 0.8, 0.6, n_examples=50) for seed in range(3)),
     *(tuned("a", "no_pretraining", seed, 0.5, 0.4, n_examples=50) for seed in range(3)),
     *(

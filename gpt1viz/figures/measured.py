@@ -130,7 +130,8 @@ def trends(
     across |= {"tickmode": "array", "tickvals": [*ticks], "ticktext": [*ticks.values()]} if ticks else {}
     fig.update_xaxes(across)
     fig.update_yaxes(matches="y").update_yaxes(title=y_title, col=1)
-    fig = theme.dress(fig, height=120 + (PANEL + 50) * n_rows - 50, dark=dark, top=64)
+    top = 64 if len(names) > 1 else 32  # room for a legend
+    fig = theme.dress(fig, height=top + (PANEL + 50) * n_rows, dark=dark, top=top)
     return fig.update_layout(showlegend=len(names) > 1, legend=LEGEND, margin={"b": 56})
 
 
