@@ -13,7 +13,9 @@ NOTE = (
 AIM = 500  # ms
 PAGES = {
     "Embeddings": "embeddings",
-    "Block": "block",
+    "Block: walk": "block",
+    "Block: MLP": "block?part=mlp",
+    "Block: norms": "block?part=norms",
     "Inside: lens": "inside?tab=lens",
     "Inside: heads off": "inside?tab=heads",
     "Inside: patch": "inside?tab=patch",

@@ -48,11 +48,10 @@ def test_the_walk_is_the_trace(lang, bundled, ids):
         assert f">{length}<" in drawn, name
         row = f"{t(f'block.row_{name}', lang)}  {length}"
         assert any(row in tick for tick in figure(app, "block_walk")["layout"]["yaxis"]["ticktext"])
-    assert ">MLP<" in drawing(app, "post_0") and ">MLP<" in drawing(app, "pre_0")
 
 
 def test_the_most_active_units(bundled, ids):
-    app = opened("block", text=SENTENCE, layer="4", pos="1")
+    app = opened("block", part="mlp", text=SENTENCE, layer="4", pos="1")
     walked = walk(bundled.model, ids, 4)
     top = active_units(bundled.model, walked, 4, 1)
     rows = table(app, "adds")[1:]
@@ -67,7 +66,7 @@ def test_the_most_active_units(bundled, ids):
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_a_unit_its_drivers_its_entries_and_what_it_pushes(lang, bundled, ids):
-    app = opened("block", lang=lang, text=SENTENCE, layer="1", pos="7", unit="33")
+    app = opened("block", part="mlp", lang=lang, text=SENTENCE, layer="1", pos="7", unit="33")
     model, tokenizer, *_ = bundled
     found = drivers(model, walk(model, ids, 1), 1, 33, 7)
     assert well(app) and linked(app)["unit"] == "33"
@@ -97,7 +96,7 @@ def test_the_units_that_the_prose_names(bundled):
 
 
 def test_the_unit_follows_the_most_active_one_until_it_is_picked(bundled, ids):
-    app = opened("block", text=SENTENCE, layer="3", pos="1")
+    app = opened("block", part="mlp", text=SENTENCE, layer="3", pos="1")
     walked = walk(bundled.model, ids, 3)
     first, fourth = active_units(bundled.model, walked, 3, 1).units[[0, 3]].tolist()
     assert app.session_state.unit == first and linked(app)["unit"] is None
@@ -126,7 +125,8 @@ def test_lengths_by_layer(bundled, ids):
 
 
 def test_both_norms_at_the_start(bundled):
-    app = opened("block", text=SENTENCE)
+    app = opened("block", part="norms", text=SENTENCE)
+    assert ">MLP<" in drawing(app, "post_0") and ">MLP<" in drawing(app, "pre_0")
     example = np.array(bundled.tokenizer.encode(strings("examples", "en")["rabbit"]))
     trained, post, pre = figure(app, "block_stream")["data"]
     np.testing.assert_allclose(array(trained["y"]), stream_lengths(bundled.model, example), rtol=1e-4)
@@ -142,28 +142,33 @@ def test_a_trained_model_of_the_other_norm_stands_beside(tmp_path, monkeypatch):
     monkeypatch.setenv("GPT1VIZ_RUNS", str(tmp_path / "runs"))
     train(tmp_path / "runs" / "before", config=replace(CONFIG, norm="pre"), steps=4)
     train(tmp_path / "runs" / "after", steps=4)
-    app = opened("block", text=SENTENCE, beside="runs/before")
+    app = opened("block", part="norms", text=SENTENCE, beside="runs/before")
     assert well(app) and not app.warning and app.selectbox(key="beside").options[1:] == ["runs/before"]
     beside = array(figure(app, "block_stream")["data"][1]["y"])
     loaded = gpt1viz.load(tmp_path / "runs" / "before")
     example = loaded.tokenizer.encode(strings("examples", "en")["rabbit"])[: CONFIG.n_ctx]
     np.testing.assert_allclose(beside[:3], stream_lengths(loaded.model, np.array(example)), rtol=1e-4)
     assert np.isnan(beside[3:].astype(float)).all() and linked(app)["beside"] == "runs/before"
-    app = opened("block", text="the hat", model="runs/before", beside="runs/after")
+    app = opened("block", text="the hat", model="runs/before")
+    assert well(app) and t("block.walk_pre", "en", token="“hat” (1)", layer=1, channels=12) in said(app)
+    app = opened("block", part="norms", text="the hat", model="runs/before", beside="runs/after")
     assert well(app) and not app.warning and app.selectbox(key="beside").options[1:] == ["storybook", "runs/after"]
-    assert t("block.walk_pre", "en", token="“hat” (1)", layer=1, channels=12) in said(app)
-    app = opened("block", text=SENTENCE, beside="runs/gone")
+    app = opened("block", part="norms", text=SENTENCE, beside="runs/gone")
     assert well(app) and len(app.warning) == 1 and linked(app)["beside"] is None
 
 
 @every_shape
 def test_other_models(name, offered):
     lang = "zh" if name in ("bare", "tuned") else "en"
-    app = opened("block", model=name, lang=lang, text=SENTENCE + " fox fox fox fox fox fox", unit="31")
+    link = {"model": name, "lang": lang, "text": SENTENCE + " fox fox fox fox fox fox", "unit": "31"}
+    app = opened("block", **link)
     model, tokenizer, *_ = gpt1viz.load(offered / name)
     config = model.config
     assert well(app) and not app.warning and app.session_state.usable_model == name
-    assert drawing(app, f"{config.norm}_8") and t(f"block.pushes_{config.norm}", lang) in said(app)
+    assert drawing(app, f"{config.norm}_8")
+    assert well(opened("block", part="norms", **link))
+    app = opened("block", part="mlp", **link)
+    assert well(app) and t(f"block.pushes_{config.norm}", lang) in said(app)
     read = np.array(tokenizer.encode(SENTENCE + " fox fox fox fox fox fox")[: config.n_ctx])
     layer, focus = config.n_layer // 2, app.session_state.pos
     found = drivers(model, walk(model, read, layer), layer, 31, focus)
@@ -174,17 +179,25 @@ def test_other_models(name, offered):
 
 
 def test_one_token_and_many():
-    app = typed(opened("block", text=SENTENCE), "fox")
+    app, window = opened("block", text="fox"), t("embeddings.window", "en", first=52, last=179, n=180)
+    assert well(app) and array(figure(app, "block_share_mlp")["data"][0]["z"]).shape == (6, 1)
+    typed(app, "the fox ran " * 60)
+    assert well(app) and array(figure(app, "block_share_mlp")["data"][0]["z"]).shape == (6, 128) and window in said(app)
+    columns_fit(app)
+    app = typed(opened("block", part="mlp", text=SENTENCE), "fox")
     assert well(app) and array(figure(app, "block_units")["data"][0]["z"]).shape == (8, 1)
     typed(app, "the fox ran " * 60)
-    assert well(app) and array(figure(app, "block_units")["data"][0]["z"]).shape == (8, 128)
-    assert t("embeddings.window", "en", first=52, last=179, n=180) in said(app)
+    assert well(app) and array(figure(app, "block_units")["data"][0]["z"]).shape == (8, 128) and window in said(app)
+    columns_fit(app)
+
+
+def columns_fit(app):
     for name, drawn in app.session_state.drawings.items():
         if drawn.data is not None:
             assert len({len(column) for column in drawn.data().values()}) == 1, name
 
 
-@pytest.mark.parametrize("query", [{"layer": "6"}, {"unit": "768"}, {"unit": "x"}], ids=str)
+@pytest.mark.parametrize("query", [{"layer": "6"}, {"part": "x"}, {"part": "mlp", "unit": "768"}, {"part": "mlp", "unit": "x"}], ids=str)
 def test_what_is_not_there_falls_back_aloud(query):
     app = opened("block", text=SENTENCE, **query)
     assert well(app) and len(app.warning) == 1

@@ -9,7 +9,7 @@ import parts
 import state
 import streamlit as st
 
-from gpt1viz.analysis.contributions import at_start, contributions
+from gpt1viz.analysis.contributions import Walk, at_start, contributions, stream_lengths
 from gpt1viz.analysis.units import active_units, drivers, driving_entries, pushed_tokens
 from gpt1viz.model import MLP, Block
 from gpt1viz.text import t
@@ -18,21 +18,73 @@ ACTIVE = 8  # units named
 
 lang, dark, session = st.session_state.lang, components.dark(), st.session_state
 study = state.study()
-plain, model = study.explanation, study.loaded.model
-config, n, focus = model.config, len(plain.tokens), study.focus
+plain, model, focus = study.explanation, study.loaded.model, study.focus
+config = model.config
 layer = state.index("layer", config.n_layer, config.n_layer // 2)
-walked = parts.walk(study.model_id, study.stamp, plain.text, layer)
-top = active_units(model, walked, layer, focus, ACTIVE)
 
-# The unit follows the most active one until the reader picks another; in another layer it is free again.
-place = (study.model_id, layer)
-session.setdefault("unit_picked", "unit" in st.query_params)
-if session.setdefault("unit_of", place) != place:
-    session.update(unit_of=place, unit_picked=False)
-if not session.unit_picked:
-    session.unit = int(top.units[0])
-unit = state.index("unit", walked.mlp_pre.shape[1], int(top.units[0]))
-state.also_link(unit=str(unit) if session.unit_picked else None)
+
+def walked_through() -> Walk:
+    return parts.walk(study.model_id, study.stamp, plain.text, layer)
+
+
+def walk() -> None:
+    """The focus token's vectors step by step, and how much each block adds."""
+    walked = walked_through()
+    st.subheader(t("block.walk_title", lang, layer=layer), anchor=False)
+    with components.careful(lang):
+        block_drawing.show(config.norm, block_panels.lengths_of(walked, focus), dark, lang)
+        st.caption(t("block.drawing_caption", lang, token=state.plain(state.token_at(study, focus))))
+        block_panels.stream(study, walked, layer)
+    st.subheader(t("block.lengths_title", lang), anchor=False)
+    with components.careful(lang):
+        block_panels.by_layer(study, layer)
+
+
+def mlp() -> None:
+    """The activation function with this text's units on it, and one unit: where it is active, why, what it does."""
+    walked = walked_through()
+    top = active_units(model, walked, layer, focus, ACTIVE)
+    unit = chosen_unit(int(top.units[0]), walked.mlp_pre.shape[1])
+    st.subheader(t("block.mlp_title", lang), anchor=False)
+    left, right = st.columns([1.1, 1], gap="medium")
+    with left, components.careful(lang):
+        block_panels.curve(study, walked, top, layer, unit)
+    with right, components.careful(lang):
+        st.markdown(t("block.active", lang, token=state.plain(state.token_at(study, focus))))
+        st.html(panels.page(block_panels.unit_table(walked, top, focus, unit, lang), dark))
+    sizes = {"width": f"{walked.mlp_pre.shape[1]:,}", "channels": config.n_embd, "n": len(plain.tokens)}
+    st.caption(t("block.mlp_caption", lang, **sizes))
+
+    st.subheader(t("block.unit_title", lang, layer=layer, unit=unit), anchor=False)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
+        state.index_box("unit", t("block.unit", lang), walked.mlp_pre.shape[1], on_change=pick)
+        for i in top.units.tolist():
+            st.button(str(i), key=f"unit_{i}", on_click=pick, args=(i,), type="primary" if i == unit else "secondary")
+    with components.careful(lang):
+        block_panels.over_text(study, walked, top, layer, unit)
+    with components.careful(lang):
+        st.markdown(t("block.drivers", lang))
+        block_panels.driven_by(study, walked, layer, unit)
+    left, right = st.columns([1, 1.4], gap="medium")
+    with left, components.careful(lang):
+        st.markdown(t("block.entries_title", lang))
+        block_panels.alone(study, layer, unit)
+    with right, components.careful(lang):
+        st.markdown(t("block.pushes", lang))
+        block_panels.pushes(study, layer, unit)
+
+
+def chosen_unit(most_active: int, n: int) -> int:
+    """The most active unit until the reader picks another; in another layer it is free again."""
+    place = (study.model_id, layer)
+    session.setdefault("unit_picked", "unit" in st.query_params)
+    if session.setdefault("unit_of", place) != place:
+        session.update(unit_of=place, unit_picked=False)
+    if not session.unit_picked:
+        session.unit = most_active
+    unit = state.index("unit", n, most_active)
+    state.also_link(unit=str(unit) if session.unit_picked else None)
+    return unit
 
 
 def pick(chosen: int | None = None) -> None:
@@ -41,54 +93,27 @@ def pick(chosen: int | None = None) -> None:
         session.unit = chosen
 
 
+def norms() -> None:
+    """LayerNorm after each addition, as in GPT-1, and before each sub-layer."""
+    st.subheader(t("block.norms_title", lang), anchor=False)
+    with components.careful(lang):
+        block_norms.side_by_side(study)
+
+
+PARTS = {
+    "walk": (walk, (Block.forward, contributions)),
+    "mlp": (mlp, (MLP.forward, active_units, drivers, driving_entries, pushed_tokens)),
+    "norms": (norms, (Block.forward, stream_lengths, at_start)),
+}
+
+hidden = {"label_visibility": "collapsed"}
+part = state.choice("part", t("block.parts", lang), PARTS, lambda name: t(f"block.part_{name}", lang), **hidden)
 components.token_strip(plain, lang, components.chosen_colour("probability"), focus)
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     components.colour_by(lang, "probability", ("probability", "surprisal", "entropy", "rank"))
     state.index_box("layer", t("app.layer", lang), config.n_layer)
-    state.index_box("pos", t("app.position", lang), n)
-
-st.subheader(t("block.walk_title", lang, layer=layer), anchor=False)
-with components.careful(lang):
-    block_drawing.show(config.norm, block_panels.lengths_of(walked, focus), dark, lang)
-    st.caption(t("block.drawing_caption", lang, token=state.plain(state.token_at(study, focus))))
-    block_panels.stream(study, walked, layer)
+    state.index_box("pos", t("app.position", lang), len(plain.tokens))
+show, code = PARTS[part]
+show()
 components.look_for("block", lang)
-
-st.subheader(t("block.mlp_title", lang), anchor=False)
-left, right = st.columns([1.1, 1], gap="medium")
-with left, components.careful(lang):
-    block_panels.curve(study, walked, top, layer, unit)
-with right, components.careful(lang):
-    st.markdown(t("block.active", lang, token=state.plain(state.token_at(study, focus))))
-    st.html(panels.page(block_panels.unit_table(walked, top, focus, unit, lang), dark))
-st.caption(t("block.mlp_caption", lang, width=f"{walked.mlp_pre.shape[1]:,}", channels=config.n_embd, n=n))
-
-st.subheader(t("block.unit_title", lang, layer=layer, unit=unit), anchor=False)
-with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
-    state.index_box("unit", t("block.unit", lang), walked.mlp_pre.shape[1], on_change=pick)
-    for i in top.units.tolist():
-        st.button(str(i), key=f"unit_{i}", on_click=pick, args=(i,), type="primary" if i == unit else "secondary")
-with components.careful(lang):
-    block_panels.over_text(study, walked, top, layer, unit)
-with components.careful(lang):
-    st.markdown(t("block.drivers", lang))
-    block_panels.driven_by(study, walked, layer, unit)
-left, right = st.columns([1, 1.4], gap="medium")
-with left, components.careful(lang):
-    st.markdown(t("block.entries_title", lang))
-    block_panels.alone(study, layer, unit)
-with right, components.careful(lang):
-    st.markdown(t("block.pushes", lang))
-    block_panels.pushes(study, layer, unit)
-
-st.subheader(t("block.lengths_title", lang), anchor=False)
-with components.careful(lang):
-    block_panels.by_layer(study, layer)
-
-st.subheader(t("block.norms_title", lang), anchor=False)
-with components.careful(lang):
-    block_norms.side_by_side(study)
-
-components.show_code(
-    lang, Block.forward, MLP.forward, active_units, drivers, driving_entries, pushed_tokens, contributions, at_start
-)
+components.show_code(lang, *code)
