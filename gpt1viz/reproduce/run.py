@@ -27,7 +27,7 @@ from ..data.task import Task
 from ..data.tasks import load_task
 from ..errors import GPT1VizError
 from ..training import files
-from ..training.finetune import finetune
+from ..training.finetune import FinetuneSettings, finetune
 from ..training.predict import predict
 from ..training.task_losses import TaskLosses, Tuned
 from . import plan
@@ -44,11 +44,13 @@ class Planned:
 
     Attributes:
         place: where the checkpoint it starts from is.
+        settings: what it is trained with.
         row: `validation`, `test` and `seconds` are still empty.
     """
 
     job: Job
     place: str
+    settings: FinetuneSettings
     row: Finetuned
 
 
@@ -90,7 +92,7 @@ def planned(jobs: Iterable[Job], places: Mapping[str, str], tasks: Mapping[str, 
         )
         settings = plan.settings(job, start.model.config, n_train, precision)
         digest = plan.digest(job, settings, row.weights, row.data)
-        found.append(Planned(job, places[job.model], replace(row, digest=digest)))
+        found.append(Planned(job, places[job.model], settings, replace(row, digest=digest)))
     return found
 
 
@@ -135,9 +137,13 @@ def missing(wanted: Sequence[Planned], folder: Path) -> list[Planned]:
     """Those that the folder's results lack.
 
     Raises:
-        GPT1VizError: these are of another checkpoint, precision or data, so that means would mix both.
+        GPT1VizError: these are of another checkpoint, precision or data, so that means would mix both; or they
+            cannot be read.
     """
-    there = [row for row in read(folder / RESULTS) if isinstance(row, Finetuned)]
+    try:
+        there = [row for row in read(folder / RESULTS) if isinstance(row, Finetuned)]
+    except OSError as fault:
+        raise _unwritable(folder, fault) from fault
     for name, of in (("weights", "model"), ("precision", "model"), ("data", "task")):
         before = {getattr(row, of): getattr(row, name) for row in there}
         for each in wanted:
@@ -165,9 +171,8 @@ def one(each: Planned, folder: Path) -> Finetuned:
     """Fine-tune once and measure, in a process of its own: it ends where the training was asked to stop."""
     start, task = _start(each.job.model, each.place), _task(each.job.task)
     part = cut(task, each.job.n_examples, each.job.seed)
-    settings = plan.settings(each.job, start.model.config, len(task.splits["train"]), each.row.precision)
     with tempfile.TemporaryDirectory(prefix=BESIDE, dir=folder) as path:
-        outcome = finetune(start, part, Path(path) / "run", settings=settings)
+        outcome = finetune(start, part, Path(path) / "run", settings=each.settings)
         if outcome.state != "finished":
             os._exit(STOPPED)  # and takes no further job
         last = [row for row in files.read_rows(Path(path) / "run" / "metrics.jsonl")[0] if row["kind"] == "eval"][-1]
@@ -175,7 +180,7 @@ def one(each: Planned, folder: Path) -> Finetuned:
     if "test" in task.splits:
         tuned = outcome.module
         assert isinstance(tuned, Tuned), "finetune trains a model and its head"
-        examples = task.lay_out("test", start.tokenizer, tuned.model.config, settings.truncation)
+        examples = task.lay_out("test", start.tokenizer, tuned.model.config, each.settings.truncation)
         test = predict(tuned, examples, TaskLosses(lm_coef=0.0), task, "test").numbers(task)[task.metric]
     return replace(each.row, validation=last[task.metric], test=test, seconds=round(last["time"], 1))
 
