@@ -5,12 +5,14 @@ GPT1VIZ_FAULTS=1 (make faults) tries many more cases.
 
 import platform
 import re
+import sys
 import time
 from pathlib import Path
 
 import pytest
 import torch
 from cases import LONG, Cases, Tally, rows
+from doomed import victims
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "faults.md"
@@ -27,6 +29,15 @@ def pytest_configure(config):
 def case():
     """`with case(name):` counts a case of the test's area and notes its failure."""
     return Cases()
+
+
+@pytest.fixture(scope="session")
+def victim(alone, tmp_path_factory):
+    """A process whose children are killed, or run out of disk, where it is asked for (see `victim.py`)."""
+    if sys.platform != "linux":
+        pytest.skip("needs Linux: processes are forked, killed and cut off by its means")
+    with victims(tmp_path_factory.mktemp("victim")) as found:
+        yield found
 
 
 @pytest.hookimpl(wrapper=True)
