@@ -5,6 +5,7 @@ the language, and adds to the browser's history. So the values are read here, an
 address.
 """
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -20,6 +21,7 @@ from gpt1viz.explain import Explanation
 from gpt1viz.generate import Step
 from gpt1viz.sampling import Distribution
 from gpt1viz.text import LANGUAGES, strings, t
+from gpt1viz.text.tokens import harmless
 from gpt1viz.trace import Edits
 from gpt1viz.views.payload import label
 
@@ -28,6 +30,11 @@ MOST_SEED = 999_999
 LINK_CHARACTERS = 1_000  # longer texts stay out of the link
 SETTINGS = {"lifted": False, "temperature": 1.0, "top_k": 0, "top_p": 1.0, "greedy": False, "seed": 0}  # as they begin
 BUNDLED = "storybook"
+# What Streamlit replaces even where it is escaped (addresses, icons, arrows): an invisible U+2060 inside prevents it.
+_REPLACED = re.compile(
+    r"www(?=\.)|:(?=//|material/|streamlit:)|@(?=\w)|(?<!\S)[<>~-](?=(->|[>=-])(?!\S))", re.IGNORECASE
+)
+_LIST_MARK = re.compile(r"^(\s*\d*)([-+.)])")
 
 
 class NothingToShow(Exception):
@@ -258,8 +265,10 @@ def _use(example: str) -> None:
 
 
 def plain(text: str) -> str:
-    """Text that Streamlit's markdown shows as it is."""
-    return "".join(f"\\{c}" if c in "\\`*_[]<>#$~:|&" else c for c in text)
+    """Text that Streamlit's markdown shows as it is, on one line: no link, list, icon or arrow is made of it."""
+    text = _REPLACED.sub("\\g<0>\u2060", harmless(text))
+    text = "".join(f"\\{c}" if c in "\\`*_[]<>#$~:|&" else c for c in text)
+    return _LIST_MARK.sub(r"\1\\\2", text)
 
 
 def token_text(study: Study, position: int) -> str:

@@ -12,6 +12,7 @@ import typer
 
 from .errors import GPT1VizError
 from .text import LANGUAGES, t
+from .text.tokens import harmless
 
 UsageError: type[Exception] = typer.BadParameter.__mro__[1]  # click's; where click is depends on typer's version
 HERE = Path(__file__).parent
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _refuse(fault.message(lang))
     except UsageError as fault:
         sentence = fault.format_message()  # pyright: ignore[reportAttributeAccessIssue]
-        return _refuse(t("cli.usage", lang, fault=sentence.rstrip(".")))
+        return _refuse(t("cli.usage", lang, fault=harmless(sentence).rstrip(".")))
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
@@ -212,7 +213,7 @@ def _info(loaded, lang: str) -> None:
     print(t("cli.shape", lang, d_head=config.d_head, n_mlp=f"{4 * config.n_embd:,}", **shape))
     print(t("cli.vocabulary", lang, n_vocab=f"{config.n_vocab:,}", n_special=config.n_special))
     if loaded.task:
-        print(t("cli.task", lang, kind=loaded.task.kind, labels=", ".join(loaded.task.labels)))
+        print(t("cli.task", lang, kind=loaded.task.kind, labels=harmless(", ".join(loaded.task.labels))))
     rows = [(t(f"cli.part_{part}", lang, n_layer=config.n_layer), f"{n:,}") for part, n in parts.items() if n]
     print()
     table([*rows, (t("cli.part_all", lang), f"{info.n_params:,}")], right=(1,))
@@ -261,10 +262,15 @@ def _stream(steps) -> bool:
         same = (a == b for a, b in zip(text, step.text, strict=False))
         settled = sum(takewhile(bool, same))
         text, slid = step.text, slid or step.window_start > 0
-        print(text[printed:settled], end="", flush=True)
+        print(_lines(text[printed:settled]), end="", flush=True)
         printed = max(printed, settled)
-    print(text[printed:])
+    print(_lines(text[printed:]))
     return slid
+
+
+def _lines(text: str) -> str:
+    """Text of a vocabulary that others may have made, on its lines."""
+    return "\n".join(map(harmless, text.split("\n")))
 
 
 def table(rows: list[tuple[str, ...]], right: tuple[int, ...]) -> None:

@@ -1,6 +1,7 @@
 """Errors meant for the user: a code and parameters, put into words where they are shown."""
 
 from .text import t
+from .text.tokens import harmless
 
 LONGEST = 400  # characters of a value in a sentence
 
@@ -33,10 +34,9 @@ def _said(value, lang: str):
     if isinstance(value, GPT1VizError):
         return value.message(lang)
     text = value if isinstance(value, str) else str(value)
-    if len(text) <= LONGEST and "\n" not in text:
-        return value
-    text = " ".join(text.split("\n"))
-    return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+    short = text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} … {text[-LONGEST // 2 :]}"
+    said = harmless(short)
+    return value if said == text else said
 
 
 def _rebuild(code: str, params: dict) -> GPT1VizError:

@@ -148,7 +148,7 @@ def test_what_the_link_asks_for_in_vain_falls_back_aloud(name):
 def test_an_unknown_model_falls_back_aloud(lang):
     app = opened(lang=lang, model="**[gone](http://x.y)**")
     assert well(app) and app.session_state.usable_model == "storybook"
-    wanted = t("app.model_missing", lang, model=r"\*\*\[gone\](http\://x.y)\*\*", other="storybook")
+    wanted = t("app.model_missing", lang, model="\\*\\*\\[gone\\](http\\:\u2060//x.y)\\*\\*", other="storybook")
     assert [w.value for w in app.warning] == [wanted]
 
 
