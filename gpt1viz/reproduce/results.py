@@ -71,6 +71,7 @@ class Finetuned:
 
     @property
     def pretrained(self) -> bool:
+        """Whether anything came from the checkpoint, were it the embeddings only."""
         return self.n_transfer >= 0
 
     @property
