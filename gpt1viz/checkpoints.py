@@ -157,7 +157,7 @@ def save(
         tokenizer, task = tokenizer or what.tokenizer, task or what.task
     _check(model, tokenizer)
     tensors = model.state_dict()
-    config = {"format": formats.OURS, **model.config.to_dict()}
+    config = {"format": getattr(model, "format", formats.OURS), **model.config.to_dict()}
     labels = None
     if task is not None:
         tensors |= {f"task_head.{name}": tensor for name, tensor in task.state_dict().items()}
@@ -193,7 +193,7 @@ def run_steps(run: Path) -> dict[int, Path]:
 
 def _find(what: str | Path, download: bool) -> ModelEntry:
     if isinstance(what, Path):
-        return _folder_entry(what)
+        return folder_entry(what)
     if what.startswith(HUB):
         repo, _, revision = what.removeprefix(HUB).partition("@")
         find = downloads.from_hub if download else downloads.cached_hub
@@ -207,7 +207,7 @@ def _find(what: str | Path, download: bool) -> ModelEntry:
         if not download:
             raise GPT1VizError("not_downloaded", model=what)
         return _openai_entry(downloads.openai_gpt())
-    entry = _folder_entry(Path(what).expanduser())
+    entry = folder_entry(Path(what).expanduser())
     if not os.path.exists(entry.location):  # Path.exists raises on names that are too long
         raise GPT1VizError("no_such_model", model=what, known=", ".join(list_models()))
     return entry
@@ -221,7 +221,7 @@ def _entries() -> Iterator[ModelEntry]:
         yield _hub_entry(HUB + repo, folder)
     for name in filter(None, os.environ.get("GPT1VIZ_MODELS", "").split(os.pathsep)):
         if (folder := Path(name).expanduser()).is_dir():
-            yield _folder_entry(folder)
+            yield folder_entry(folder)
 
 
 def _openai_entry(folder: Path) -> ModelEntry:
@@ -233,7 +233,8 @@ def _hub_entry(id: str, folder: Path) -> ModelEntry:
     return ModelEntry(id, id.removeprefix(HUB), folder, "Hugging Face hub", folder.name)
 
 
-def _folder_entry(folder: Path) -> ModelEntry:
+def folder_entry(folder: Path) -> ModelEntry:
+    """What a folder is to `load`: itself, or where it is a run's, its newest checkpoint or that of "RUN@STEP"."""
     folder = folder.absolute()
     name, _, step = folder.name.rpartition("@")
     run = folder.with_name(name) if name and step.isdecimal() and not os.path.exists(folder) else folder

@@ -7,7 +7,7 @@ until `fill`. Nothing is ever unpickled: a pickle can run code when it is opened
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -103,12 +103,26 @@ def fill(stored: Stored) -> tuple[GPT1, TaskHead | None]:
     """
     with _Uninitialised():
         model = GPT1(stored.config)
-    _copy(stored, model, "")
+    _copy(stored.tensors, model, "", stored.path)
     if stored.task is None:
         return model, None
     head = TaskHead(stored.task["kind"], stored.config.n_embd, stored.task["labels"], stored.config.clf_pdrop)
-    _copy(stored, head, "task_head.")
+    _copy(stored.tensors, head, "task_head.", stored.path)
     return model, head
+
+
+def restore(folder: Path, model: nn.Module, head: TaskHead | None = None) -> None:
+    """Fill a model, and its head, from a checkpoint that `checkpoints.save` wrote of one like it.
+
+    Raises:
+        GPT1VizError: a damaged file, or one of another shape.
+    """
+    path, modules = folder / "model.safetensors", {"": model} | ({"task_head.": head} if head else {})
+    tensors = _safetensors(path)
+    wanted = ((at + name, tuple(p.shape)) for at, module in modules.items() for name, p in module.named_parameters())
+    _check(wanted, tensors, path)
+    for prefix, module in modules.items():
+        _copy(tensors, module, prefix, path)
 
 
 def shapes(config: GPT1Config) -> Iterator[tuple[str, tuple[int, ...]]]:
@@ -182,7 +196,7 @@ def _config(make: Callable[[dict], GPT1Config], values: dict, path: Path) -> GPT
 
 
 def _read_ours(folder: Path, config: GPT1Config) -> Stored:
-    path, task, extra = folder / "model.safetensors", None, {}
+    path, task, extra = folder / "model.safetensors", None, []
     if (task_path := folder / "task.json").exists():
         task = read_json(task_path)
         kind, labels = task.get("kind"), task.get("labels")
@@ -190,9 +204,9 @@ def _read_ours(folder: Path, config: GPT1Config) -> Stored:
             raise GPT1VizError("checkpoint_json", path=task_path, fault="labels")
         if kind not in TaskHead.KINDS:
             raise GPT1VizError("checkpoint_json", path=task_path, fault="kind")
-        extra = dict(_pair("task_head.clf", 1 if kind == "choice" else len(labels), config.n_embd))
+        extra = _pair("task_head.clf", 1 if kind == "choice" else len(labels), config.n_embd)
     tensors = _safetensors(path)
-    _check(config, tensors, path, extra)
+    _check(chain(shapes(config), extra), tensors, path)
     return Stored(OURS, config, path, tensors, task)
 
 
@@ -202,7 +216,7 @@ def _read_huggingface(folder: Path, config: GPT1Config) -> Stored:
         raise GPT1VizError("checkpoint_pickled", path=pickle)
     stored = _safetensors(path)
     tensors = renamed(stored)
-    _check(config, tensors, path)
+    _check(shapes(config), tensors, path)
     head = stored.get("lm_head.weight")
     if head is not None and not _equal(head, tensors["tokens_embed.weight"]):
         raise GPT1VizError("checkpoint_untied", path=path)
@@ -299,10 +313,10 @@ def _bytes(path: Path, n: int = -1) -> bytes:
         raise GPT1VizError("checkpoint_unreadable", path=path, fault=fault.strerror) from None
 
 
-def _check(config: GPT1Config, tensors: dict[str, Tensor], path: Path, extra: dict | None = None) -> None:
+def _check(wanted: Iterable[tuple[str, tuple[int, ...]]], tensors: dict[str, Tensor], path: Path) -> None:
     """Every parameter there, in its shape, in floating point, and none besides."""
     known = set()
-    for name, shape in chain(shapes(config), (extra or {}).items()):
+    for name, shape in wanted:
         if name not in tensors:
             raise GPT1VizError("checkpoint_tensor_missing", path=path, name=name)
         found = tuple(tensors[name].shape)
@@ -321,11 +335,11 @@ def _pair(name: str, n_out: int, n_in: int) -> list[tuple[str, tuple[int, ...]]]
 
 
 @torch.no_grad()
-def _copy(stored: Stored, module: nn.Module, prefix: str) -> None:
+def _copy(tensors: dict[str, Tensor], module: nn.Module, prefix: str, path: Path) -> None:
     for name, parameter in module.named_parameters():
-        parameter.copy_(stored.tensors[prefix + name])
-        if not _finite(parameter.numpy()):
-            raise GPT1VizError("checkpoint_not_finite", path=stored.path, name=prefix + name)
+        parameter.copy_(tensors[prefix + name])
+        if not _finite(parameter.detach().cpu().numpy()):
+            raise GPT1VizError("checkpoint_not_finite", path=path, name=prefix + name)
 
 
 def _finite(numbers: np.ndarray) -> bool:

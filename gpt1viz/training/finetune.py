@@ -166,7 +166,7 @@ def transferred(start: GPT1, config: GPT1Config, n_transfer: int | None = None) 
         start: of the same shape, perhaps without special rows.
         n_transfer: None takes all blocks, 0 the embeddings only, -1 nothing.
     """
-    model = GPT1(config)
+    model = type(start)(config)
     if n_transfer == -1:
         return model
     own, n_blocks = start.state_dict(), config.n_layer if n_transfer is None else n_transfer
@@ -199,11 +199,6 @@ def _job(
         latest[:] = found.rows(task, "validation")
         return found.numbers(task)
 
-    def restore(folder: Path) -> None:
-        for module, stored in zip((model, head), formats.fill(formats.read(folder)), strict=True):
-            assert stored is not None, "a fine-tuned checkpoint has a head"
-            module.load_state_dict(stored.state_dict())
-
     n_tokens = sum(len(row.ids) for example in examples["train"] for row in example.rows)
     return Job(
         module=tuned,
@@ -212,7 +207,7 @@ def _job(
         losses=lambda batch: losses(tuned, batch)[0],
         factor=lambda step, x: schedule(x, settings.warmup_share),
         save=lambda folder: checkpoints.save(model, folder, start.tokenizer, task=head),
-        restore=restore,
+        restore=lambda folder: formats.restore(folder, model, head),
         tokens_a_step=round(n_tokens / len(examples["train"]) * settings.batch_size),
         evaluate=evaluate,
         predictions=lambda: latest,

@@ -142,7 +142,7 @@ def _job(
         losses=lambda rows: {"loss": token_loss(model, rows)},
         factor=lambda step, x: schedule(x, warmup_share(settings.warmup, step, x)),
         save=lambda folder: checkpoints.save(model, folder, tokenizer),
-        restore=lambda folder: model.load_state_dict(formats.read(folder).tensors),
+        restore=lambda folder: formats.restore(folder, model),
         tokens_a_step=settings.batch_size * config.n_ctx,
         evaluate=evaluate if validation or evaluations else None,
         sample=sample if settings.prompts else None,
