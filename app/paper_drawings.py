@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from gpt1viz.figures import Curve, numbers
-from gpt1viz.figures.numbers import MINUS
 from gpt1viz.reproduce.compare import Effect, direction, in_words
 from gpt1viz.reproduce.results import MODELS, VARIANTS, Estimate, Summary, ZeroShot
 from gpt1viz.text import t
@@ -20,7 +19,8 @@ def tasks_of(found: Mapping[tuple[str, str], Summary]) -> list[str]:
 
 
 def task_name(task: str, metric: str, lang: str) -> str:
-    return f"{task} · {t(f'finetune.metric_{metric}', lang)}"
+    """A task, with its measure where that is not accuracy."""
+    return task if metric == "accuracy" else f"{task} ({t(f'finetune.metric_{metric}', lang)})"
 
 
 def table_rows(
@@ -31,20 +31,20 @@ def table_rows(
     lang: str,
 ) -> list[list[str]]:
     """Table 5: the mean of all tasks, then each; marked where a score lies clearly above or below the full model's."""
-    mean = [_marked(effects[v].score, effects[v].difference) if v in effects else "–" for v in VARIANTS]
-    rows = [[t("paper.mean", lang), *mean]]
+
+    def cell(variant: str, score: Estimate, difference: Estimate) -> str:
+        return in_words(score) + (MARKS[direction(difference)] if variant != "full" else "")
+
+    means = [cell(v, effects[v].score, effects[v].difference) if v in effects else "–" for v in VARIANTS]
+    rows = [[t("paper.mean", lang), *means]]
     for task in tasks_of(found):
         metric = next(summary.metric for (name, _), summary in found.items() if name == task)
         cells = [
-            _marked(getattr(found[task, v], split), differences.get((task, v), NOTHING)) if (task, v) in found else "–"
+            cell(v, getattr(found[task, v], split), differences.get((task, v), NOTHING)) if (task, v) in found else "–"
             for v in VARIANTS
         ]
         rows.append([task_name(task, metric, lang), *cells])
     return rows
-
-
-def _marked(score: Estimate, difference: Estimate) -> str:
-    return in_words(score) + MARKS[direction(difference)]
 
 
 def beside_the_paper(effects: Mapping[str, Effect], lang: str) -> list[list[str]]:
@@ -67,7 +67,7 @@ def beside_the_paper(effects: Mapping[str, Effect], lang: str) -> list[list[str]
 
 def points(difference: float) -> str:
     """A difference in percentage points, with its sign."""
-    return f"{100 * difference:+.1f}".replace("-", MINUS)
+    return numbers.score(100 * difference, 1)
 
 
 def dot_series(

@@ -24,9 +24,9 @@ def test_the_table_is_the_files(lang, split):
     found, effects = results.table5(rows), compare.effects(rows, split)
     (head, means, *each), beside = tables(app)[:2]
     assert head[1:] == [t(f"paper.row_{variant}", lang) for variant in VARIANTS]
-    assert [row[0].split(" · ")[0] for row in each] == list(dict.fromkeys(task for task, _ in found)) != []
+    assert [row[0].split(" (")[0] for row in each] == list(dict.fromkeys(task for task, _ in found)) != []
     for task, *cells in each:
-        own = [found.get((task.split(" · ")[0], variant)) for variant in VARIANTS]
+        own = [found.get((task.split(" (")[0], variant)) for variant in VARIANTS]
         assert [MARK.sub("", cell) for cell in cells] == [
             compare.in_words(getattr(summary, split)) if summary else "–" for summary in own
         ]
@@ -45,15 +45,19 @@ def test_the_table_is_the_files(lang, split):
     assert f"**{len(results.finetuned(rows))}" in said(app)
 
 
+def marks(row: list[str]) -> list[str]:
+    return [cell[-1] if cell[-1] in "▲▼" else "" for cell in row[1:]]
+
+
 def test_marks_stand_where_the_interval_of_a_difference_does_not_hold_zero(monkeypatch):
     monkeypatch.setattr(results, "stored", lambda: (*ROWS, *MORE))
     app = opened("paper", split="validation")
     _, means, a, _ = tables(app)[0]
-    assert [cell[-1] for cell in a[1:]] == ["\u00a0", "▼", "▼", "\u00a0"]  # one run of the LSTM tells nothing
+    assert marks(a) == ["", "▼", "▼", ""]  # one run of the LSTM tells nothing
     assert means[-1] == "–"  # it was not run on all tasks
     assert len(app.get("plotly_chart")) == 4
     app.segmented_control(key="split").set_value("test").run()
-    assert [cell[-1] for cell in tables(app)[0][2][1:]] == ["\u00a0", "▼", "▼", "\u00a0"] and well(app)
+    assert marks(tables(app)[0][2]) == ["", "▼", "▼", ""] and well(app)
     assert t("paper.row_lstm", "en") not in {row[0] for row in tables(app)[1]}
 
 

@@ -50,7 +50,7 @@ def test_differences_on_each_task():
         (Estimate(-0.148, 0.02, 3), -1, "−14.8 ± 2.0"),
         (Estimate(0.05, 0.049, 3), 1, "+5.0 ± 4.9"),
         (Estimate(0.05, 0.05, 3), 0, "+5.0 ± 5.0"),
-        (Estimate(0.0, 0.0, 3), 0, "+0.0 ± 0.0"),
+        (Estimate(0.0, 0.0, 3), 0, "0.0 ± 0.0"),
         (Estimate(0.5, math.nan, 1), 0, "+50.0"),
         (Estimate(math.nan, math.nan, 0), 0, "–"),
     ],

@@ -95,9 +95,10 @@ def _difference(own: dict[int, float], full: dict[int, float]) -> Estimate:
 
 
 def in_words(estimate: Estimate, signed: bool = False) -> str:
-    """In per cent: "88.9 ± 8.2", "−14.8 ± 2.1"; of a single run "88.9"; "–" where there is none."""
+    """In per cent: "88.9 ± 8.2", a difference "−14.8 ± 2.1"; of a single run "88.9"; "–" where there is none."""
     middle, half, _ = estimate
     if math.isnan(middle):
         return "–"
-    text = f"{100 * middle:{'+' if signed else ''}.1f}".replace("-", "−")
+    shown = round(100 * middle, 1)
+    text = f"{'−' if shown < 0 else '+' if signed and shown else ''}{abs(shown):.1f}"
     return text if math.isnan(half) else f"{text} ± {100 * half:.1f}"
