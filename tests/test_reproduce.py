@@ -6,6 +6,7 @@ import json
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import stores
 from house import ROOT
@@ -14,7 +15,7 @@ from tiny_run import one_thread  # noqa: F401 (a fixture)
 
 from gpt1viz.data.tasks import load_task
 from gpt1viz.errors import GPT1VizError
-from gpt1viz.reproduce import plan, results, run, tables
+from gpt1viz.reproduce import drawings, plan, results, run, tables
 from gpt1viz.reproduce.compare import PAPER
 from gpt1viz.reproduce.plan import Job
 from gpt1viz.reproduce.results import Estimate, Finetuned, ZeroShot, estimate, read, stored
@@ -121,9 +122,9 @@ def test_a_grid_is_resumed_where_it_was_killed(command, place, monkeypatch):  # 
     arguments = ["reproduce", "--parts", "table5", "--seeds", 1, "--out", out, "--model", place / "model"]
     code, said, _ = command(*arguments, "--tasks", task, "--dry-run")
     assert code == 0 and "3 runs, 1 of them" in said
-    assert said.splitlines()[1:] == ["animals, without auxiliary loss, seed 0", "animals, without pre-training, seed 0"]
+    assert said.splitlines()[1:] == ["animals, no auxiliary loss, seed 0", "animals, no pre-training, seed 0"]
     code, said, err = command(*arguments, "--tasks", task)
-    assert code == 0 and f"Finished: results.jsonl, tables.md and tables.csv in {out}" in said, err
+    assert code == 0 and f"results.jsonl in {out}" in said, err
     assert (out / "results.jsonl").read_bytes().startswith(before), "what was there stays"
     rows = read(out / "results.jsonl")
     assert [each.digest for each in rows] == [each.row.digest for each in (first, *others)]
@@ -132,7 +133,8 @@ def test_a_grid_is_resumed_where_it_was_killed(command, place, monkeypatch):  # 
     here = run.one(others[0], out)
     assert replace(here, seconds=rows[1].seconds) == rows[1], "a process of its own measures the same"
     assert not [*out.glob(".job-*")]
-    assert "without auxiliary loss" in (out / "tables.md").read_text(encoding="utf-8")
+    assert "no auxiliary loss" in (out / "tables.md").read_text(encoding="utf-8")
+    assert (out / "figures.html").read_text(encoding="utf-8").count("Plotly.newPlot(") == 1
     code, said, _ = command(*arguments, "--tasks", task, "--lang", "zh")
     assert code == 0 and "共 3 次运行" in said and len(read(out / "results.jsonl")) == 3
     assert "无预训练" in (out / "tables.md").read_text(encoding="utf-8")
@@ -234,9 +236,9 @@ def test_means_of_the_parts():
 def test_tables_in_markdown():
     rows = [row(test=0.5), row(seed=1, test=0.7), row(n_transfer=-1, test=0.25), row(n_transfer=2), SHOT]
     lines = tables.table5(rows, "test").splitlines()
-    assert lines[0] == "|  | mean | toy/mood (accuracy) |" and lines[1] == "| --- | ---: | ---: |"
-    assert lines[2] == "| full model | 60.0 ± 127.1 | 60.0 ± 127.1 |"
-    assert lines[3] == "| without pre-training | 25.0 | 25.0 |" and len(lines) == 4
+    assert lines[0] == "|  | mean of all tasks | toy/mood (accuracy) |" and lines[1] == "| --- | ---: | ---: |"
+    assert lines[2] == "| full | 60.0 ± 127.1 | 60.0 ± 127.1 |"
+    assert lines[3] == "| no pre-training | 25.0 | 25.0 |" and len(lines) == 4
     assert tables.layers(rows).splitlines()[0] == "| task |  | nothing | 2 | 6 |"
     assert tables.zero_shot(rows).splitlines()[2] == "| toy/mood | LSTM | 50 | 25.0 |"
     assert r"a\|b" in tables.table5([row(task="a|b")], "test")
@@ -253,6 +255,23 @@ def test_every_mean_in_one_csv():
     assert [each["split"] for each in found] == ["validation", "test", "validation"]
     assert (found[1]["row"], found[1]["runs"], float(found[1]["mean"])) == ("full", "2", 0.6)
     assert found[2]["row"] == "lstm 64" and found[2]["half_interval"] == ""
+
+
+# ---- drawings
+
+
+def test_drawings_show_the_means():
+    rows = [row(test=0.5), row(seed=1, test=0.7), row(n_transfer=-1, test=0.25), row(n_transfer=2, test=0.4)]
+    rows += [row(n_examples=16, test=0.3), SHOT, replace(SHOT, tokens=2, step=0), replace(SHOT, tokens=0)]
+    table, layers, examples, shots = drawings.every(rows, "en").values()
+    full, scratch = table.data
+    assert full.name == "full" and np.allclose(full.x, 60) and np.allclose(full.error_x.array, 127.06)
+    assert scratch.name == "no pre-training" and np.allclose(scratch.x, 25)
+    assert [*layers.data[0].x] == [-1, 2, 6] and np.allclose(layers.data[0].y, [25, 40, 60])
+    assert [*layers.layout.xaxis.ticktext] == ["–", "2", "6"]
+    assert [*examples.data[0].x] == [16, 2000] and np.allclose(examples.data[0].y, [30, 60])
+    assert [*shots.data[0].x] == [2, 64] and np.allclose(shots.data[0].y, 25)
+    assert [*drawings.every([row(test=None)], "zh")] == ["表 5：每一部分带来多少"]
 
 
 # ---- what is stored
@@ -276,7 +295,9 @@ def test_what_is_stored_is_what_the_plan_makes():
     assert [each.row.digest for each in found] == [each.digest for each in kept]
 
 
-@pytest.mark.parametrize("name", ["docs/reproduce.md", "README.md"])
-def test_the_tables_in_documents_are_those_of_the_results(name):
+@pytest.mark.parametrize(
+    ("name", "lang"), [("docs/reproduce.md", "en"), ("README.md", "en"), ("README.zh-CN.md", "zh")]
+)
+def test_the_tables_in_documents_are_those_of_the_results(name, lang):
     text = (ROOT / name).read_text(encoding="utf-8")
-    assert tables.BLOCK.search(text) and tables.filled(text, stored()) == text
+    assert tables.BLOCK.search(text) and tables.filled(text, stored(), lang) == text

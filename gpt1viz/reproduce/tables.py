@@ -39,7 +39,7 @@ def table5(rows: Sequence[Row], split: str, lang: str = "en") -> str:
         own = [_cell(found[task, variant], split) if (task, variant) in found else "–" for task in tasks]
         if set(own) != {"–"}:
             lines.append([_row(variant, lang), in_words(means[variant].score) if variant in means else "–", *own])
-    return markdown(["", t("reproduce.mean", lang), *(f"{task} ({tasks[task]})" for task in tasks)], lines)
+    return markdown(["", t("paper.mean", lang), *(f"{task} ({tasks[task]})" for task in tasks)], lines)
 
 
 def differences(rows: Sequence[Row], lang: str = "en") -> str:
@@ -52,8 +52,8 @@ def differences(rows: Sequence[Row], lang: str = "en") -> str:
         away = _signed(PAPER[variant] - PAPER["full"])
         cells = ["", "", ""] if variant == "full" else [*(cell or "–" for cell in here), away]
         lines.append([_row(variant, lang), *cells, f"{PAPER[variant]:.1f}"])
-    head = (*(f"split_{split}" for split in results.SPLITS), "paper_difference", "paper")
-    return markdown(["", *(t(f"reproduce.{name}", lang) for name in head)], lines)
+    head = [t(f"paper.split_{split}", lang) for split in results.SPLITS]
+    return markdown(["", *head, t("reproduce.paper_difference", lang), t("reproduce.paper", lang)], lines)
 
 
 def paper(rows: Sequence[Row] = (), lang: str = "en") -> str:
@@ -62,7 +62,7 @@ def paper(rows: Sequence[Row] = (), lang: str = "en") -> str:
         [_row(variant, lang), f"{PAPER[variant]:.1f}", *(f"{score:.1f}" for score in own)]
         for variant, own in PAPER_TABLE.items()
     ]
-    return markdown(["", t("reproduce.mean", lang), *PAPER_TASKS], lines)
+    return markdown(["", t("paper.mean", lang), *PAPER_TASKS], lines)
 
 
 def layers(rows: Sequence[Row], lang: str = "en") -> str:
@@ -70,7 +70,7 @@ def layers(rows: Sequence[Row], lang: str = "en") -> str:
     found = results.layers(rows)
     places = sorted({n for own in found.values() for n in own})
     lines = [
-        [task, t(f"reproduce.split_{split}", lang), *(_cell(own[n], split) if n in own else "–" for n in places)]
+        [task, t(f"paper.split_{split}", lang), *(_cell(own[n], split) if n in own else "–" for n in places)]
         for task, own in found.items()
         for split in results.SPLITS
     ]
@@ -83,7 +83,7 @@ def examples(rows: Sequence[Row], lang: str = "en") -> str:
     found = results.examples(rows)
     sizes = sorted({n for own in found.values() for by_size in own.values() for n in by_size})
     lines = [
-        [task, t(f"reproduce.split_{split}", lang), _row("full" if start else "no_pretraining", lang), *cells]
+        [task, t(f"paper.split_{split}", lang), _row("full" if start else "no_pretraining", lang), *cells]
         for task, own in found.items()
         for split in results.SPLITS
         for start, by_size in own.items()
@@ -97,7 +97,7 @@ def zero_shot(rows: Sequence[Row], lang: str = "en") -> str:
     found = results.zero_shot(rows)
     tokens = sorted({row.tokens for own in found.values() for line in own.values() for row in line})
     lines = [
-        [task, t(f"reproduce.model_{model}", lang), f"{100 * own[model][0].chance:.0f}", *_values(own[model], tokens)]
+        [task, t(f"paper.model_{model}", lang), f"{100 * own[model][0].chance:.0f}", *_values(own[model], tokens)]
         for task, own in found.items()
         for model in MODELS
         if model in own
@@ -139,9 +139,9 @@ def document(rows: Sequence[Row], lang: str = "en") -> str:
     return f"# {t('reproduce.title', lang)}\n\n{t('reproduce.note', lang)}\n\n" + "\n".join(parts)
 
 
-def filled(text: str, rows: Sequence[Row]) -> str:
+def filled(text: str, rows: Sequence[Row], lang: str = "en") -> str:
     """A document with its tables made anew."""
-    return BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found[2]](rows)}\n{found[3]}", text)
+    return BLOCK.sub(lambda found: f"{found[1]}{BLOCKS[found[2]](rows, lang)}\n{found[3]}", text)
 
 
 def as_csv(rows: Sequence[Row]) -> str:
@@ -174,7 +174,7 @@ def as_csv(rows: Sequence[Row]) -> str:
 
 
 def _row(variant: str, lang: str) -> str:
-    return t(f"reproduce.row_{variant}", lang)
+    return t(f"paper.row_{variant}", lang)
 
 
 def _cell(summary: Summary, split: str) -> str:
@@ -187,4 +187,5 @@ def _signed(points: float) -> str:
 
 if __name__ == "__main__":
     for path in map(Path, sys.argv[1:]):
-        files.write_text(path, filled(path.read_text(encoding="utf-8"), results.stored()))
+        lang = "zh" if ".zh" in path.name else "en"
+        files.write_text(path, filled(path.read_text(encoding="utf-8"), results.stored(), lang))
