@@ -48,14 +48,15 @@ def serving(folder: Path, **environment: str):
         )
     try:
         url = f"http://localhost:{port}"
-        _wait(process, url, folder / "log.txt")
+        wait(process, url, folder / "log.txt")
         yield url
     finally:
         process.terminate()
         process.wait(30)
 
 
-def _wait(process: subprocess.Popen, url: str, log: Path) -> None:
+def wait(process: subprocess.Popen, url: str, log: Path) -> None:
+    """Until the app answers."""
     for _ in range(START_S * 10):
         assert process.poll() is None, log.read_text()
         try:

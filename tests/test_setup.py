@@ -10,6 +10,7 @@ import tomllib
 import zipfile
 
 import pytest
+import wheel_file
 import yaml
 from house import ROOT, imports, label, sources
 from packaging.requirements import Requirement
@@ -120,9 +121,12 @@ def make(*arguments, cwd=ROOT) -> subprocess.CompletedProcess:
         ("notebooks", "notebooks", "jupyter lab notebooks/00_tour.ipynb"),
         ("notebooks-refresh", "all", "python notebooks/refresh.py"),
         ("html", "notebooks", "python notebooks/pages.py"),
+        ("docs", "all", "python docs/reference.py"),
+        ("pictures", "all", "python docs/pictures.py"),
         ("test", "all", "pytest -k one"),
         ("test-all", "all", "GPT1VIZ_ALL=1 .venv/bin/python -m pytest -k one"),
         ("lint", "all", "pyright"),
+        ("wheel", "all", "pip wheel --no-deps --no-build-isolation --wheel-dir dist ."),
         ("bench", "all", "python -m benchmarks"),
     ],
 )
@@ -160,18 +164,10 @@ def test_ci_is_a_script_that_calls_make_test():
 
 
 def test_the_wheel_carries_the_package_and_the_app(tmp_path):
-    for name in ("gpt1viz", "app"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, tmp_path)
-    wanted = {path.relative_to(tmp_path).as_posix() for path in tmp_path.glob("gpt1viz/**/*") if path.is_file()}
-    app = {path.relative_to(tmp_path / "app").as_posix() for path in tmp_path.glob("app/**/*") if path.is_file()}
+    wheel, source = wheel_file.build(tmp_path), tmp_path / "source"
+    wanted = {path.relative_to(source).as_posix() for path in source.glob("gpt1viz/**/*") if path.is_file()}
+    app = {path.relative_to(source / "app").as_posix() for path in source.glob("app/**/*") if path.is_file()}
     assert {"gpt1viz/text/en/errors.toml", "gpt1viz/views/token_strip.js"} < wanted and "main.py" in app
-
-    pip = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "--wheel-dir"]
-    run = subprocess.run([*pip, tmp_path / "wheels", tmp_path], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    (wheel,) = (tmp_path / "wheels").iterdir()
     found = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert found == wanted | {f"gpt1viz/_app/{name}" for name in app}
 
