@@ -80,13 +80,13 @@ def named(row: "Finetuned", lang: str) -> str:
     """What a job is: its task, and in what it differs from the full model on all examples."""
     words = [row.task]
     if row.model == "lstm":
-        words.append(t("reproduce.row_lstm", lang))
+        words.append(t("paper.row_lstm", lang))
     elif row.n_transfer == -1:
-        words.append(t("reproduce.row_no_pretraining", lang))
+        words.append(t("paper.row_no_pretraining", lang))
     elif row.n_transfer < row.n_layer:
         words.append(t("reproduce.job_layers", lang, n=row.n_transfer))
     else:
-        words.append(t("reproduce.row_full" if row.lm_coef else "reproduce.row_no_aux", lang))
+        words.append(t("paper.row_full" if row.lm_coef else "paper.row_no_aux", lang))
     if row.n_examples < row.n_train:
         words.append(t("reproduce.job_examples", lang, n=row.n_examples))
     return ", ".join([*words, t("reproduce.job_seed", lang, seed=row.seed)])
@@ -94,15 +94,16 @@ def named(row: "Finetuned", lang: str) -> str:
 
 def _told(row: "Finetuned", left: int, lang: str) -> str:
     score = row.validation if row.test is None else row.test
-    split = t("reproduce.split_validation" if row.test is None else "reproduce.split_test", lang)
+    split = t("paper.split_validation" if row.test is None else "paper.split_test", lang)
     about = {"name": named(row, lang), "split": split, "metric": row.metric, "score": f"{100 * score:.1f}"}
     return t("reproduce.told", lang, seconds=f"{row.seconds:.0f}", left=left, **about)
 
 
 def _write(folder: Path, rows: list, lang: str) -> None:
-    """tables.md and tables.csv, beside the raw results."""
-    from .reproduce import tables
+    """tables.md, tables.csv and figures.html, beside the raw results."""
+    from .reproduce import drawings, tables
     from .training import files
 
     files.write_text(folder / "tables.md", tables.document(rows, lang))
     files.write_text(folder / "tables.csv", tables.as_csv(rows))
+    files.write_text(folder / "figures.html", drawings.page(rows, lang))

@@ -20,8 +20,8 @@ LAYERS = [
     {"model"},
     {"generate", "sampling", "inputs", "checkpoints", "formats", "download", "analysis"},
     {"data", "training"},
-    {"explain", "claims", "reproduce"},
-    {"figures", "views"},
+    {"explain", "claims"},
+    {"figures", "views", "reproduce"},
     {"widgets", "cli", "cli_training", "cli_finetune", "cli_reproduce"},
 ]
 RANK = {name: rank for rank, layer in enumerate(LAYERS) for name in layer}
