@@ -72,10 +72,12 @@ def distribution(logits: Tensor, sampling: Sampling) -> Distribution:
     unfiltered = below.softmax(dim=0)
     rank = torch.arange(len(ids), device=ids.device)
     keep_k = rank < (1 if sampling.greedy else sampling.top_k or len(ids))
-    left = below.masked_fill(~keep_k, -torch.inf).softmax(dim=0)
-    reached = left.cumsum(dim=0) - left  # probability of the tokens before this one
-    keep_p = keep_k if sampling.top_p in (None, 1) else keep_k & (reached < sampling.top_p)
-    probabilities = below.masked_fill(~keep_p, -torch.inf).softmax(dim=0)
+    left = unfiltered if keep_k.all() else below.masked_fill(~keep_k, -torch.inf).softmax(dim=0)
+    keep_p, probabilities = keep_k, left
+    if sampling.top_p not in (None, 1):
+        reached = left.cumsum(dim=0) - left  # probability of the tokens before this one
+        keep_p = keep_k & (reached < sampling.top_p)
+        probabilities = below.masked_fill(~keep_p, -torch.inf).softmax(dim=0)
     return Distribution(ids, logits, tempered, unfiltered, keep_k, keep_p, probabilities, probabilities.cumsum(dim=0))
 
 

@@ -30,5 +30,8 @@ def test_half_precision_and_views_of_other_matrices_work():
     weight, x = torch.randn(600, 512)[:, ::2][:, :256], torch.randn(2, 256)
     with torch.no_grad():
         assert close(linear(x, weight), x @ weight.t(), 1e-5)
+        rows, biases = torch.randn(2 * LARGE // 256, 256), torch.randn(2 * LARGE // 256)
+        for some in (rows[::2], rows[: LARGE // 256], rows[: LARGE // 256].t().contiguous().t()):
+            assert close(linear(x, some, biases[::2]), x @ some.t() + biases[::2], 1e-5)
         half = linear(x.bfloat16(), torch.randn(LARGE // 256, 256).bfloat16())
     assert half.dtype == torch.bfloat16
