@@ -1,5 +1,6 @@
 """A run as it is being trained: state, numbers, curves, samples, its attention; buttons to stop it and go on."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
@@ -255,19 +256,22 @@ def _never_began(name: str, lang: str) -> None:
 
 
 def _buttons(name: str, run: Run | None, going: bool, lang: str) -> None:
-    locked = jobs.read_only()
+    """All of them always, so that none moves away below the pointer when the run begins or ends."""
+    free = not jobs.read_only()
+    stopped = not going and run is not None and run.state in ("stopped", "failed")
+    seen = run is not None and bool(run.checkpoints())
     with st.container(horizontal=True, gap="small"):
-        if going:
-            label = t("train.stop", lang)
-            st.button(label, key="stop_run", type="primary", on_click=acts, args=(jobs.stop, name), disabled=locked)
-        elif run.state in ("stopped", "failed"):
-            label, arguments = t("train.resume", lang), (jobs.resume, name, lang)
-            st.button(label, key="resume_run", type="primary", on_click=acts, args=arguments, disabled=locked)
-        if run and run.checkpoints():
-            label = t("train.use", lang)
-            if st.button(label, key="use_run", on_click=use, args=(models.run_id(name),)):
-                st.switch_page("views/attention.py")
-        st.button(t("train.another", lang), key="another", on_click=leave)
+        _button("stop", going and free, lang, acts, jobs.stop, name)
+        _button("resume", stopped and free, lang, acts, jobs.resume, name, lang)
+        if _button("use", seen, lang, use, models.run_id(name)):
+            st.switch_page("views/attention.py")
+        _button("another", True, lang, leave)
+
+
+def _button(what: str, possible: bool, lang: str, act: Callable, *arguments) -> bool:
+    look = "primary" if possible and what in ("stop", "resume") else "secondary"
+    label, key = t(f"train.{what}", lang), f"{what}_run"
+    return st.button(label, key=key, type=look, disabled=not possible, on_click=act, args=arguments)
 
 
 def use(model_id: str) -> None:

@@ -52,7 +52,7 @@ def test_a_run_from_form_to_stop_and_on():
 
     other = opened("train")  # a second tab, or this one reloaded
     assert well(other) and other.session_state.run == "first one" and t("train.close_tab", "en") in said(other)
-    button(other, "another").click().run()
+    button(other, "another_run").click().run()
     assert well(other) and button(other, "start").disabled
     with pytest.raises(GPT1VizError):
         jobs.start("second", "pretrain", ["train"])
@@ -60,7 +60,7 @@ def test_a_run_from_form_to_stop_and_on():
     button(app, "stop_run").click().run()
     until(lambda: jobs.job("first one").process is None)
     app.run()
-    assert well(app) and button(app, "resume_run") and app.get("plotly_chart")
+    assert well(app) and button(app, "stop_run").disabled and app.get("plotly_chart")
     step = jobs.find("first one").step
     button(app, "resume_run").click().run()
     until(lambda: jobs.find("first one").step > step)

@@ -59,17 +59,8 @@ def grows(page, beyond, lang="en"):
 
 
 def stop(page):
-    """Presses Stop until the run may go on: the page is drawn anew each second, and a press in that moment is lost."""
-    pressed, again = (
-        page.get_by_role("button", name=t(f"train.{key}", "en"), exact=True) for key in ("stop", "resume")
-    )
-    for n in range(MOST // 500):
-        if again.is_visible():
-            return
-        if n % 20 == 0 and pressed.is_visible() and pressed.is_enabled():
-            pressed.click()
-        page.wait_for_timeout(500)
-    raise AssertionError(page.locator("[data-testid=stMain]").inner_text())
+    press(page, "train.stop")
+    page.locator("button:enabled", has_text=t("train.resume", "en")).wait_for()
 
 
 def state(folder, name):
@@ -100,7 +91,6 @@ def test_a_model_is_trained_reloaded_stopped_resumed_used_and_scrubbed(browser, 
     stop(page)
 
     press(page, "train.use")
-    page.get_by_role("heading", name=t("app.attention", "en")).first.wait_for()
     drawn(page)
     linked(page, model="runs/fox", text=TEXT)
     last = max(dict(read_run(folder / "runs" / "fox").checkpoints()))
