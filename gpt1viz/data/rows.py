@@ -20,6 +20,8 @@ COLUMNS: dict[str, tuple[str, ...]] = {  # what a row holds, by kind of task; th
 }
 OPTIONAL = ("context", "question")  # of which a choice needs one
 LETTERS = "ABCDEFGHIJ"
+MOST_CLASSES = 1000  # of a file; one that has more mistakes another column for the label
+LONGEST_NUMBER = 18  # digits
 SCORE_CLASSES = ("0", "1", "2", "3", "4", "5")  # of STS-B
 
 
@@ -80,8 +82,12 @@ def read_raw(rows: Iterable[tuple[int, Row]], kind: str, columns: Mapping[str, C
 def class_names(raws: Iterable[Raw]) -> tuple[str, ...]:
     """The labels that occur, numbers in their order, words in the alphabet's."""
     found = {label for raw in raws for label in (raw.label if isinstance(raw.label, tuple) else [raw.label])}
-    numbers = all(label.lstrip("-").isdecimal() for label in found)
+    numbers = all(_is_whole(label.removeprefix("-")) for label in found)
     return tuple(sorted(found, key=int if numbers else str))
+
+
+def _is_whole(label: str) -> bool:
+    return label.isdecimal() and len(label) <= LONGEST_NUMBER
 
 
 def to_examples(raws: Iterable[Raw], labels: Sequence[str], scores: bool, path: Path) -> list[TextExample]:
@@ -127,7 +133,7 @@ def _score(raw: Raw, highest: int, path: Path) -> float:
 
 def _choice(raw: Raw, path: Path) -> int:
     label, n_choices = str(raw.label), len(raw.texts) - 2
-    number = LETTERS.index(label) if len(label) == 1 and label in LETTERS else int(label) if label.isdecimal() else -1
+    number = LETTERS.index(label) if len(label) == 1 and label in LETTERS else int(label) if _is_whole(label) else -1
     if not 0 <= number < n_choices:
         known = f"0-{n_choices - 1}, A-{LETTERS[n_choices - 1]}" if n_choices <= len(LETTERS) else f"0-{n_choices - 1}"
         raise GPT1VizError("task_label", path=path, line=raw.line, label=label, known=known)
@@ -140,12 +146,14 @@ def build_task(
     """A task from the rows of its splits; what is missing is held out from training.
 
     Raises:
-        GPT1VizError: an unknown label, or training rows of one class only; it names file and line.
+        GPT1VizError: an unknown label, training rows of one class only or of too many; it names file and line.
     """
     scores = metric in ("pearson", "spearman")
     rows, path = splits["train"]
     if kind != "choice" and not labels:
         labels = SCORE_CLASSES if scores else class_names(rows)
+        if len(labels) > MOST_CLASSES:
+            raise GPT1VizError("task_classes", path=path, n=len(labels), most=MOST_CLASSES)
     found = {split: to_examples(raws, labels, scores, path) for split, (raws, path) in splits.items()}
     if len(used := {raw.label for raw in rows}) == 1 and not isinstance(rows[0].label, tuple):
         raise GPT1VizError("task_one_class", path=path, line=rows[-1].line, label=used.pop())
@@ -214,7 +222,9 @@ class _Cells:
         return self.row[column]
 
     def _text(self, cell: object, column: Column, empty: bool = False) -> str:
-        text = "" if cell is None else str(cell).strip()
+        if isinstance(cell, dict | list):
+            raise self.fault("task_cell", column=column)
+        text = "" if cell is None or cell != cell else str(cell).strip()  # NaN is no value either
         if not text and not empty:
             raise self.fault("task_empty", column=column)
         return text

@@ -67,13 +67,28 @@ def _row_texts(path: Path) -> Iterator[str]:
     for number, line in numbered_lines(path):
         if not line.strip():
             continue
-        try:
-            row = json.loads(line)
-        except ValueError:
-            raise GPT1VizError("text_json", path=path, line=number) from None
-        if not isinstance(row, dict) or not isinstance(row.get("text"), str):
+        row = json_object(line, number, path)
+        if not isinstance(row.get("text"), str):
             raise GPT1VizError("text_field", path=path, line=number)
         yield row["text"]
+
+
+def json_object(line: str, number: int, path: Path) -> dict:
+    """A line of .jsonl; halves of characters, which JSON can write but no file in UTF-8 hold, become U+FFFD.
+
+    Raises:
+        GPT1VizError: it is no JSON object; it names file and line.
+    """
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        row = None
+    if not isinstance(row, dict):
+        raise GPT1VizError("text_json", path=path, line=number)
+    if "\\ud" in line.lower():
+        whole = json.dumps(row, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        row = json.loads(whole)
+    return row
 
 
 def numbered_lines(path: Path, longest: int = sys.maxsize) -> Iterator[tuple[int, str]]:

@@ -1,12 +1,12 @@
 """Rows of .csv, .tsv and .jsonl files, plain or gzipped, with their line numbers."""
 
 import csv
-import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from ..errors import GPT1VizError
-from .sources import kind_of, numbered_lines
+from .sources import json_object, kind_of, numbered_lines
 
 KINDS = (".csv", ".tsv", ".jsonl")
 Row = Mapping[str | int, object]  # column -> value
@@ -22,8 +22,8 @@ def read_table(path: Path, header: bool = True, tabs: bool = False) -> Iterator[
         tabs: whether a .csv is written as a .tsv (STS-B).
 
     Raises:
-        GPT1VizError: another kind of file, binary data, text that is not UTF-8, a line that is no row; it names file
-            and line.
+        GPT1VizError: another kind of file, binary data, text that is not UTF-8, a line that is no row or has more
+            cells than there are columns, two columns of one name; it names file and line.
     """
     if not path.is_file():
         raise GPT1VizError("text_missing", path=path)
@@ -33,24 +33,23 @@ def read_table(path: Path, header: bool = True, tabs: bool = False) -> Iterator[
     if kind_of(path) == ".jsonl" or not header:
         yield from rows
         return
-    names: list[object] = []
+    names: list[str] = []
     for line, row in rows:
+        cells = list(row.values())
         if not names:
-            names = list(row.values())
+            names = [str(name) for name in cells]
+            if twice := [name for name, n in Counter(names).items() if name and n > 1]:
+                raise GPT1VizError("table_twice", path=path, line=line, column=twice[0])
+        elif any(cells[len(names) :]):
+            raise GPT1VizError("table_cells", path=path, line=line, found=len(cells), wanted=len(names))
         else:
-            yield line, dict(zip(map(str, names), row.values(), strict=False))
+            yield line, dict(zip(names, cells, strict=False))
 
 
 def _objects(path: Path) -> Iterator[tuple[int, Row]]:
     for number, line in numbered_lines(path):
         if line.strip():
-            try:
-                row = json.loads(line)
-            except ValueError:
-                row = None
-            if not isinstance(row, dict):
-                raise GPT1VizError("text_json", path=path, line=number)
-            yield number, row
+            yield number, json_object(line, number, path)
 
 
 def _fields(path: Path, tabs: bool) -> Iterator[tuple[int, Row]]:
@@ -63,4 +62,6 @@ def _fields(path: Path, tabs: bool) -> Iterator[tuple[int, Row]]:
                 yield first, dict(enumerate(fields))
             first = reader.line_num + 1
     except csv.Error as fault:
-        raise GPT1VizError("table_row", path=path, line=first, fault=fault) from None
+        what = str(fault)
+        code = "table_cell" if "field limit" in what else "table_mac" if "new-line" in what else "table_row"
+        raise GPT1VizError(code, path=path, line=first, fault=fault, most=csv.field_size_limit()) from None
