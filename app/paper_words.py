@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
-from paper_drawings import points
+from paper_tables import points
 
 from gpt1viz.reproduce.compare import PAPER
 from gpt1viz.reproduce.results import Summary, ZeroShot

@@ -95,11 +95,11 @@ def test_a_link_reopens_it_and_a_wrong_one_falls_back_aloud():
 @pytest.mark.browser
 def test_it_is_drawn_narrow_and_dark(visit, site):
     page = visit(f"{site}/paper?{urlencode({'lang': 'zh'})}", width=900, dark=True)
-    page.locator(".st-key-paper_table5 .scatterlayer .point").first.wait_for()
+    page.locator(".st-key-paper_table .scatterlayer .point").first.wait_for()
     page.wait_for_selector(IDLE)
     found = results.table5(results.stored())
     drawn = len(found) + len(compare.effects(results.stored(), "test"))
-    assert page.locator(".st-key-paper_table5 .scatterlayer .point").count() == drawn
+    assert page.locator(".st-key-paper_table .scatterlayer .point").count() == drawn
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
     page.get_by_role("radio", name=t(f"paper.split_{SPLITS[0]}", "zh")).click()
     page.get_by_text(t("paper.about_validation", "zh")).wait_for()

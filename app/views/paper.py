@@ -1,18 +1,18 @@
 """Paper: table 5 and figure 2 at the bundled checkpoint's size, as `gpt1viz reproduce` measured them."""
 
+from collections.abc import Callable, Sequence
+
 import components
 import panels
-import paper_drawings as drawings
+import paper_tables as tables
 import paper_words as words
 import state
 import streamlit as st
 
-from gpt1viz.figures import dots, numbers, trends
-from gpt1viz.reproduce import compare, results
+from gpt1viz.figures import numbers
+from gpt1viz.reproduce import compare, drawings, results
 from gpt1viz.reproduce.plan import PARTS, jobs, settings
 from gpt1viz.text import t
-
-ROLES = ("attention", "key", "residual", "value")  # of table 5's rows, in the drawings
 
 lang, dark = st.session_state.lang, components.dark()
 rows = results.stored()
@@ -28,6 +28,13 @@ def here(*sentences: str) -> None:
     st.markdown("\n".join(f"- {sentence}" for sentence in sentences))
 
 
+def drawing(part: str, draw: Callable, split: str, cells: Sequence[tuple[dict, results.Summary]]) -> None:
+    """A part's figure; `cells` are the columns of its file: where a score stands, and the score."""
+    title = t(f"paper.{part}_title", lang)
+    components.chart(draw, rows, split, key=f"paper_{part}", title=title, data=lambda: tables.columns_of(cells))
+    st.caption(t(f"paper.{part}_drawing", lang))
+
+
 def table_5(split: str) -> None:
     found = results.table5(rows)
     if not found:
@@ -35,24 +42,14 @@ def table_5(split: str) -> None:
         return
     effects, differences = compare.effects(rows, split), compare.task_differences(rows, split)
     head = ["", *(t(f"paper.row_{variant}", lang) for variant in results.VARIANTS)]
-    st.html(panels.table(head, drawings.table_rows(found, effects, differences, split, lang), dark, chosen=0))
+    st.html(panels.table(head, tables.rows_of(found, effects, differences, split, lang), dark, chosen=0))
     st.caption(t("paper.table_caption", lang))
-    components.chart(
-        dots,
-        *drawings.dot_series(found, effects, split, lang),
-        roles=[ROLES[i] for i, v in enumerate(results.VARIANTS) if any(name == v for _, name in found)],
-        value_title=t("paper.score", lang),
-        key="paper_table5",
-        title=t("paper.table_title", lang),
-        data=lambda: drawings.columns_of(
-            [({"task": task, "row": v}, drawings.splits(summary)) for (task, v), summary in found.items()]
-        ),
-    )
-    st.caption(t("paper.dots_caption", lang))
+    cells = [({"task": task, "row": variant}, summary) for (task, variant), summary in found.items()]
+    drawing("table", drawings.table5, split, cells)
     st.markdown(t("paper.table_paper", lang, **words.paper()))
     head = [t(f"paper.col_{name}", lang) for name in ("row", "here", "less", "paper", "paper_less", "direction")]
-    st.html(panels.table(head, drawings.beside_the_paper(effects, lang), dark))
-    st.caption(t("paper.verdict_caption", lang, tasks=len(drawings.tasks_of(found)), papers=len(compare.TASKS)))
+    st.html(panels.table(head, tables.beside_the_paper(effects, lang), dark))
+    st.caption(t("paper.verdict_caption", lang, tasks=len(tables.tasks_of(found)), papers=len(compare.TASKS)))
 
 
 def layers(split: str) -> None:
@@ -60,24 +57,8 @@ def layers(split: str) -> None:
     if not found:
         missing()
         return
-    places = sorted({n for own in found.values() for n in own})
-    components.chart(
-        trends,
-        drawings.layer_panels(found, split, lang),
-        ticks={n: "–" if n == -1 else str(n) for n in places},
-        x_title=t("paper.axis_layers", lang),
-        y_title=t("paper.score", lang),
-        key="paper_layers",
-        title=t("paper.layers_title", lang),
-        data=lambda: drawings.columns_of(
-            [
-                ({"task": task, "layers": n}, drawings.splits(summary))
-                for task, own in found.items()
-                for n, summary in own.items()
-            ]
-        ),
-    )
-    st.caption(t("paper.layers_caption", lang))
+    cells = [({"task": task, "layers": n}, summary) for task, own in found.items() for n, summary in own.items()]
+    drawing("layers", drawings.layers, split, cells)
     st.markdown(t("paper.layers_paper", lang))
     here(*(words.layers(task, own, split, lang) for task, own in found.items()))
 
@@ -87,26 +68,13 @@ def examples(split: str) -> None:
     if not found:
         missing()
         return
-    sizes = sorted({n for own in found.values() for by_n in own.values() for n in by_n})
-    components.chart(
-        trends,
-        drawings.example_panels(found, split, lang),
-        log=True,
-        ticks={n: f"{n:,}" for n in sizes},
-        x_title=t("paper.axis_examples", lang),
-        y_title=t("paper.score", lang),
-        key="paper_examples",
-        title=t("paper.examples_title", lang),
-        data=lambda: drawings.columns_of(
-            [
-                ({"task": task, "pretrained": start, "examples": n}, drawings.splits(summary))
-                for task, own in found.items()
-                for start, by_n in own.items()
-                for n, summary in by_n.items()
-            ]
-        ),
-    )
-    st.caption(t("paper.examples_caption", lang))
+    cells = [
+        ({"task": task, "pretrained": start, "examples": n}, summary)
+        for task, starts in found.items()
+        for start, own in starts.items()
+        for n, summary in own.items()
+    ]
+    drawing("examples", drawings.examples, split, cells)
     st.markdown(t("paper.examples_paper", lang))
     here(*(words.examples(task, own, split, lang) for task, own in found.items()))
 
@@ -116,18 +84,9 @@ def zero_shot() -> None:
     if not found:
         missing()
         return
-    panels_of = drawings.zero_shot_panels(found, lang)
-    chances = {task: 100 * row.chance for task, own in found.items() for models in own.values() for row in models}
-    tokens = [row.tokens for own in found.values() for models in own.values() for row in models if row.tokens]
     components.chart(
-        trends,
-        panels_of,
-        levels=chances,
-        log=True,
-        ticks=drawings.powers(min(tokens), max(tokens), lang),
-        columns=2,
-        x_title=t("paper.axis_tokens", lang),
-        y_title=t("paper.score", lang),
+        drawings.zero_shot,
+        rows,
         key="paper_zero_shot",
         title=t("paper.zero_shot_title", lang),
         data=lambda: {
@@ -135,7 +94,7 @@ def zero_shot() -> None:
             for name in ("task", "metric", "model", "step", "tokens", "value", "chance")
         },
     )
-    st.caption(t("paper.zero_shot_caption", lang))
+    st.caption(t("paper.zero_shot_drawing", lang))
     st.markdown(t("paper.zero_shot_paper", lang))
     here(*(words.zero_shot(task, own, lang) for task, own in found.items()))
 
