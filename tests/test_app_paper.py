@@ -9,6 +9,7 @@ from app_page import IDLE
 from app_page import linked as address_says
 from measured import MORE, ROWS
 
+from gpt1viz.data.toys import TOYS, toy
 from gpt1viz.reproduce import compare, results
 from gpt1viz.reproduce.results import SPLITS, VARIANTS
 from gpt1viz.text import t
@@ -43,6 +44,8 @@ def test_the_table_is_the_files(lang, split):
         if variant != "full"
     ]
     assert f"**{len(results.finetuned(rows))}" in said(app)
+    columns = app.session_state.drawings["paper_table"].data()
+    assert columns[split] == [getattr(summary, split).mean for summary in found.values()]
 
 
 def marks(row: list[str]) -> list[str]:
@@ -59,6 +62,16 @@ def test_marks_stand_where_the_interval_of_a_difference_does_not_hold_zero(monke
     app.segmented_control(key="split").set_value("test").run()
     assert marks(tables(app)[0][2]) == ["", "▼", "▼", ""] and well(app)
     assert t("paper.row_lstm", "en") not in {row[0] for row in tables(app)[1]}
+
+
+def test_what_the_caption_says_of_guessing():
+    tasks = {name: toy(name, sizes={"train": 12, "validation": 12, "test": 12}) for name in TOYS}
+    chances = {name: 100 // len(task.labels or task.splits["train"][0].texts[2:]) for name, task in tasks.items()}
+    assert tasks["toy/kinds"].metric == "f1" and tasks["toy/kinds"].labels[0] == "other"
+    assert {name: chances[name] for name in chances if chances[name] != 50 and name != "toy/kinds"} == {
+        "toy/belongings": 33
+    }
+    assert "50" in t("paper.table_caption", "en") and "33" in t("paper.table_caption", "zh")
 
 
 def test_the_sentences_name_the_files_numbers(monkeypatch):
