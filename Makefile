@@ -33,7 +33,7 @@ pictures: .venv/installed-all  ## take the pictures of the READMEs anew, from th
 test: .venv/installed-all  ## run every test but the long ones
 	$(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
-test-all: .venv/installed-all  ## run every test; also the Chinese notebooks, and all of them in JupyterLab
+test-all: .venv/installed-all  ## run every test; also the Chinese notebooks, all of them in JupyterLab, and the installed wheel
 	GPT1VIZ_ALL=1 $(BIN)/python -m pytest $(PARALLEL) $(PYTEST_ARGS)
 
 faults: .venv/installed-all  ## the fault suite with many more cases, some ten minutes; writes the table of docs/faults.md

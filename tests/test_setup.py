@@ -123,8 +123,9 @@ def make(*arguments, cwd=ROOT) -> subprocess.CompletedProcess:
         ("html", "notebooks", "python notebooks/pages.py"),
         ("docs", "all", "python docs/reference.py"),
         ("pictures", "all", "python docs/pictures.py"),
-        ("test", "all", "pytest -k one"),
-        ("test-all", "all", "GPT1VIZ_ALL=1 .venv/bin/python -m pytest -k one"),
+        ("test", "all", "-m pytest -n auto --maxprocesses 4 --dist loadfile -k one"),
+        ("test-all", "all", "GPT1VIZ_ALL=1 .venv/bin/python -m pytest -n auto"),
+        ("faults", "all", "GPT1VIZ_FAULTS=1 .venv/bin/python -m pytest tests/faults -k one"),
         ("lint", "all", "pyright"),
         ("wheel", "all", "pip wheel --no-deps --no-build-isolation --wheel-dir dist ."),
         ("bench", "all", "python -m benchmarks"),
@@ -136,6 +137,14 @@ def test_make_installs_what_a_target_needs_then_runs_it(target, extra, command):
     assert f"pip install -e '.[{extra}]' -c constraints.txt --pre" in run.stdout
     assert command in run.stdout.splitlines()[-1]
     assert "apt" not in run.stdout.replace("apt install python3-venv", "")
+
+
+@needs_make
+def test_make_help_says_what_every_target_does():
+    (targets,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    lines = make("help").stdout.splitlines()
+    assert [line.split()[1].rstrip(":") for line in lines] == targets.split()
+    assert all(len(line.partition(": ")[2].split()) > 1 for line in lines)
 
 
 @needs_make
