@@ -108,9 +108,9 @@ def test_the_reference_needs_no_network(reference, tmp_path):
 
 
 def blocks(name: str, kind: str) -> list[str]:
-    """The fenced blocks of one kind in a text."""
+    """The fenced blocks of one kind in a text, continued lines made one."""
     found = re.findall(r"^```(\w*)\n(.*?)^```$", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [text for each, text in found if each == kind]
+    return [text.replace("\\\n", "") for each, text in found if each == kind]
 
 
 def test_the_numbers_of_scaling_are_computed():
