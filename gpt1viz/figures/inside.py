@@ -206,13 +206,14 @@ def before_after(
             customdata=[f"{token}<br>{text}" for token, text in zip(names, texts, strict=True)],
             hovertemplate="%{customdata}<extra></extra>",
         )
-    for place, (text, end) in enumerate(zip(texts, np.maximum(p, q), strict=True)):
-        font = {"family": palette.MONO, "size": 12}
-        fig.add_annotation(x=end, y=place, text=text, showarrow=False, xanchor="left", xshift=6, font=font)
+    notes = [
+        {"x": float(end), "y": place, "text": text, "showarrow": False, "xanchor": "left", "xshift": 6}
+        | {"font": {"family": palette.MONO, "size": 12, "color": ink}}
+        for place, (text, end) in enumerate(zip(texts, np.maximum(p, q), strict=True))
+    ]
     most = float(max(p.max(initial=0), q.max(initial=0)))
-    fig.update_xaxes(range=[0, 1.45 * most or 1], tickformat=".3~%", nticks=6)
-    fig.update_yaxes(theme.token_axis(tokens, len(names)) | {"range": [len(names) - 0.5, -0.5]})
-    fig = theme.dress(fig, height=84 + 30 * len(names), dark=dark, top=44)
-    fig.update_annotations(font={"family": palette.MONO, "size": 12, "color": ink})
+    across = {"range": [0, 1.45 * most or 1], "tickformat": ".3~%", "nticks": 6}
+    down = theme.token_axis(tokens, len(names)) | {"range": [len(names) - 0.5, -0.5]}
+    fig = theme.dress(fig, height=84 + 30 * len(names), dark=dark, top=44, x=across, y=down)
     legend = {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom", "font": {"size": 13}, "traceorder": "reversed"}
-    return fig.update_layout(barmode="overlay", showlegend=True, legend=legend)
+    return fig.update_layout(barmode="overlay", showlegend=True, legend=legend, annotations=notes)

@@ -64,14 +64,15 @@ def strips(
             hovertemplate=f"{t('figures.channel', lang)} %{{x}}{said}<extra></extra>",
         )
     )
-    fig.update_xaxes(title=t("figures.channel", lang), range=[-0.5, n_channels - 0.5], nticks=9)
-    fig.update_yaxes(
-        tickmode="array",
-        tickvals=np.arange(n_rows),
-        ticktext=[f"<span style='color:{ink}'>{name}</span>" for name, ink in zip(names, inks, strict=True)],
-        range=[n_rows - 0.5, -0.5],
-    )
-    return theme.dress(fig, height=ROW * n_rows + 62 + (44 if title else 12), dark=dark, title=title)
+    across = {"title": {"text": t("figures.channel", lang)}, "range": [-0.5, n_channels - 0.5], "nticks": 9}
+    down = {
+        "tickmode": "array",
+        "tickvals": np.arange(n_rows),
+        "ticktext": [f"<span style='color:{ink}'>{name}</span>" for name, ink in zip(names, inks, strict=True)],
+        "range": [n_rows - 0.5, -0.5],
+    }
+    height = ROW * n_rows + 62 + (44 if title else 12)
+    return theme.dress(fig, height=height, dark=dark, title=title, x=across, y=down)
 
 
 def activation(
