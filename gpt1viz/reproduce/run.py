@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from filelock import FileLock, Timeout
 from torch import nn
+from tqdm.auto import tqdm
 
 from .. import checkpoints
 from ..checkpoints import Loaded
@@ -32,7 +33,7 @@ from ..training.predict import predict
 from ..training.task_losses import TaskLosses, Tuned
 from . import plan
 from .plan import Job
-from .results import Finetuned, read, to_dict
+from .results import Finetuned, Row, read, to_dict
 
 RESULTS, LOCK, BESIDE = "results.jsonl", ".lock", ".job-"
 STOPPED = 130  # exit code of a process that was asked to stop
@@ -154,7 +155,7 @@ def missing(wanted: Sequence[Planned], folder: Path) -> list[Planned]:
     return [each for each in wanted if each.row.digest not in done]
 
 
-def append(path: Path, row: Finetuned) -> None:
+def append(path: Path, row: Row) -> None:
     """Add a line in one write, behind what a killed writer may have left of another."""
     with path.open("ab+") as file:
         if file.tell():
@@ -221,6 +222,7 @@ def _begin() -> None:
     """In a new process: one thread; Ctrl-C is for the parent and for `finetune`, which stops by it; no orphans."""
     torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    tqdm.set_lock(threading.RLock())  # its own is a semaphore, which a process that is stopped would leave behind
     parent = parent_process()
     assert parent is not None, "this process was started by another one"
 
