@@ -104,7 +104,7 @@ def side_by_side(study: state.Study) -> None:
     )
     streams = {t(f"block.trained_{config.norm}", lang): trained_stream(*source)}
     if other:
-        streams[state.plain(other)] = trained_stream(other, models.stamp(other))
+        streams[other] = trained_stream(other, models.stamp(other))
     roles = dict(zip(streams, ("ink", "residual"), strict=False))
     if found is not None:
         new = {norm: t(f"block.start_{norm}", lang) for norm in NORMS}

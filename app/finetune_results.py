@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 import task_files
 import torch
+from token_panels import shortened
 
 from gpt1viz.checkpoints import Loaded
 from gpt1viz.figures import numbers
@@ -49,13 +50,14 @@ def errors_table(rows: Sequence[dict], task: dict, lang: str) -> str:
     """Texts, true label, prediction and its probability. For `panels.page`."""
     body = ""
     for row in rows:
-        texts = "<br>".join(escape(text) for text in row["texts"] if text)
+        texts = "<br>".join(escape(shortened(text, task_files.LONGEST)) for text in row["texts"] if text)
         true, said = (task_files.label_name(task["labels"], row[name]) for name in ("label", "prediction"))
         sure = "" if task["kind"] == "token" else numbers.percent(float(np.max(row["probabilities"])))
         if task["kind"] == "token":
             words = row["texts"][0].split()
             pairs = [pair for pair in zip(words, row["label"], row["prediction"], strict=False) if pair[1] != pair[2]]
             true, said = ("\n".join(f"{pair[0]}: {task['labels'][pair[i]]}" for pair in pairs) for i in (1, 2))
+        true, said = (shortened(name, task_files.LONGEST) for name in (true, said))
         short = (escape(true).replace("\n", "<br>"), escape(said).replace("\n", "<br>"), sure)
         body += f"<tr><td class='wrap'>{texts}</td>" + "".join(f"<td class='short'>{cell}</td>" for cell in short)
         body += "</tr>"

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from gpt1viz import palette
 from gpt1viz.text import t
 
 PICTURES = ("png", "svg")
+_FORMULA = re.compile(r"[=+@＝＋－＠\t\r\n-].")  # how text begins that a spreadsheet computes; "=" alone it does not
 Columns = Mapping[str, Sequence | np.ndarray]  # of equal length, by the name in the first line
 
 
@@ -170,10 +172,14 @@ def matrix(tokens: Sequence, weights: np.ndarray, first: int = 0) -> Columns:
 
 
 def csv_bytes(columns: Columns) -> bytes:
-    """A CSV file, in UTF-8 with the mark by which spreadsheets know it."""
+    """A CSV file, in UTF-8 with the mark by which spreadsheets know it; text that they would compute begins with '."""
     file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(columns)
+    writer = csv.writer(file)
+    writer.writerow(map(_cell, columns))
     values = [column.tolist() if isinstance(column, np.ndarray) else column for column in columns.values()]
-    writer.writerows(zip(*values, strict=True))
+    writer.writerows(map(_cell, row) for row in zip(*values, strict=True))
     return file.getvalue().encode("utf-8-sig")
+
+
+def _cell(value: object) -> object:
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value

@@ -2,11 +2,12 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 import streamlit as st
+from token_panels import shortened
 
 from gpt1viz.data.rows import COLUMNS
 from gpt1viz.data.tables import read_table
@@ -16,6 +17,7 @@ from gpt1viz.errors import GPT1VizError
 
 SUFFIXES = ("csv", "tsv", "jsonl")
 NAME = "data.jsonl"  # what a run keeps of a reader's file
+LONGEST = 1_000  # characters shown of a text; one of a million would stop the browser
 
 
 @st.cache_data(max_entries=4, show_spinner=False)
@@ -98,12 +100,18 @@ def label_name(task_labels, label) -> str:
     return task_labels[label] if task_labels else str(label + 1)
 
 
+def listed(names: Sequence[str], most: int = 20) -> str:
+    """Names as a sentence can hold them: the first ones, long ones cut; "–" for none."""
+    shown = [shortened(name) for name in names[:most]]
+    return ", ".join([*shown, "…"] if len(names) > most else shown) or "–"
+
+
 def preview(task: Task, heads: tuple[str, str], most: int = 4) -> str:
     """The first training examples as a table. For `panels.page`."""
     rows = ""
     for example in task.splits["train"][:most]:
-        texts = "<br>".join(escape(text) for text in example.texts if text)
-        label = escape(label_name(task.labels, example.label))
+        texts = "<br>".join(escape(shortened(text, LONGEST)) for text in example.texts if text)
+        label = escape(shortened(label_name(task.labels, example.label), LONGEST))
         rows += f"<tr><td class='wrap'>{texts}</td><td class='wrap'>{label}</td></tr>"
     head = "".join(f"<th class='t'>{escape(text)}</th>" for text in heads)
     return f"{WRAP}<table><tr>{head}</tr>{rows}</table>"

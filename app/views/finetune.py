@@ -6,6 +6,7 @@ import components
 import finetune_results as results
 import jobs
 import models
+import numpy as np
 import panels
 import state
 import streamlit as st
@@ -31,6 +32,7 @@ FILE = "file"
 MOST_POINTS = 400  # of a live curve
 MOST_ERRORS = 10
 MOST_ERRORS_OF_WORDS = 4
+MOST_CLASSES = 30  # in the drawing of who is taken for whom
 SHOWN_RUNS = 30
 
 lang, session = st.session_state.lang, st.session_state
@@ -106,7 +108,8 @@ with components.careful(lang):
         n = {split: len(examples) for split, examples in task.splits.items()}
         words = {"train": n["train"], "validation": n["validation"], "test": n.get("test", 0)}
         metric = t(f"finetune.metric_{task.metric}", lang)
-        st.caption(t("finetune.sizes", lang, metric=metric, labels=state.plain(", ".join(task.labels) or "–"), **words))
+        labels = state.plain(task_files.listed(task.labels))
+        st.caption(t("finetune.sizes", lang, metric=metric, labels=labels, **words))
         with st.expander(t("finetune.preview", lang), expanded=session.data == FILE):
             heads = (t("finetune.col_texts", lang), t("finetune.col_true", lang))
             st.html(panels.page(task_files.preview(task, heads), dark))
@@ -278,14 +281,16 @@ def matrix(task: dict, rows: list[dict]) -> None:
     counts = results.confused(rows, len(classes))
     right = int(counts.trace()) / max(1, int(counts.sum()))
     st.caption(t("finetune.confusion_caption", lang, n=f"{int(counts.sum()):,}", right=numbers.percent(right)))
-    places = [(a, b) for a in range(len(classes)) for b in range(len(classes))]
-    columns = {
-        "true": [classes[a] for a, _ in places],
-        "prediction": [classes[b] for _, b in places],
-        "count": [int(counts[place]) for place in places],
-    }
-    title = t("finetune.confusion", lang)
-    components.chart(confusion, counts, classes, key="confusion", title=title, data=lambda: columns)
+    shown = np.sort(np.argsort(-counts.sum(1), kind="stable")[:MOST_CLASSES])
+    if len(shown) < len(classes):
+        st.caption(t("finetune.confusion_part", lang, shown=len(shown), n=len(classes)))
+
+    def columns() -> dict:
+        names, (true, prediction) = np.array(classes, object), np.indices(counts.shape)
+        return {"true": names[true.ravel()], "prediction": names[prediction.ravel()], "count": counts.ravel()}
+
+    title, names = t("finetune.confusion", lang), [classes[k] for k in shown]
+    components.chart(confusion, counts[np.ix_(shown, shown)], names, key="confusion", title=title, data=columns)
 
 
 def wrong(task: dict, rows: list[dict]) -> None:
