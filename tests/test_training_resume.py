@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from tiny_run import TinyText, losses, no_dropout, one_thread, same, train, weig
 
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.training import files
-from gpt1viz.training.runs import read_run, request_stop
+from gpt1viz.training.runs import LOCK, is_locked, read_run, request_stop
 
 PROGRAM = Path(tiny_run.__file__)
 OFTEN = {"eval_every": 10, "sample_every": 10, "validation": TinyText(seed=1)}
@@ -21,6 +22,12 @@ OFTEN = {"eval_every": 10, "sample_every": 10, "validation": TinyText(seed=1)}
 def stop_at(path: Path, *steps: int):
     """A callback that leaves the STOP file at these steps, as the app does."""
     return lambda row, model: row["step"] in steps and row["kind"] == "train" and request_stop(path)
+
+
+def test_those_who_look_at_once_take_each_other_for_no_trainer(tmp_path):
+    (tmp_path / LOCK).touch()
+    with ThreadPoolExecutor(6) as pool:
+        assert not any(pool.map(is_locked, [tmp_path] * 1000))
 
 
 @pytest.fixture(scope="module")

@@ -3,6 +3,7 @@
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from filelock import FileLock, Timeout
 
@@ -11,6 +12,7 @@ from ..config import GPT1Config
 from ..errors import GPT1VizError
 from . import files
 
+_looking = Lock()  # one thread at a time: another's look is not a trainer
 LOCK, METRICS, SAMPLES, STOP = ".lock", "metrics.jsonl", "samples.jsonl", "STOP"
 STATES = ("running", "stopped", "finished", "failed")
 
@@ -123,12 +125,13 @@ def is_locked(path: Path) -> bool:
     """Whether a trainer is at work in this directory: the system frees its lock when it dies."""
     if not (path / LOCK).exists():
         return False
-    lock = FileLock(path / LOCK)
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        return True
-    except OSError:
-        return False  # not ours to write: nobody trains in it from here
-    lock.release()
-    return False
+    with _looking:
+        lock = FileLock(path / LOCK)
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            return True
+        except OSError:
+            return False  # not ours to write: nobody trains in it from here
+        lock.release()
+        return False
