@@ -26,6 +26,8 @@ def modules() -> list[str]:
 
 def build(folder: Path) -> None:
     """A page for each module, a page of contents, and the index that its search box reads."""
+    for name in gpt1viz.__all__:
+        getattr(gpt1viz, name)  # imports it; pdoc would take `explain` for the module of that name
     pdoc.render.configure(
         docformat="google", template_directory=HERE / "templates", footer_text=f"gpt1viz {gpt1viz.__version__}"
     )
