@@ -52,12 +52,13 @@ class Recurrent(nn.Module):
         self.lstm = nn.LSTM(config.n_embd, n_hidden, batch_first=True)
         self.c_proj = Linear(n_hidden, config.n_embd)
         self.resid_drop = nn.Dropout(config.resid_pdrop)
-        nn.init.normal_(self.lstm.weight_ih_l0, std=config.n_embd**-0.5)
+        own = dict(self.lstm.named_parameters())
+        nn.init.normal_(own["weight_ih_l0"], std=config.n_embd**-0.5)
         nn.init.normal_(self.c_proj.weight, std=n_hidden**-0.5)
-        for bias in (self.lstm.bias_ih_l0, self.lstm.bias_hh_l0, self.c_proj.bias):
+        for bias in (own["bias_ih_l0"], own["bias_hh_l0"], self.c_proj.bias):
             nn.init.zeros_(bias)
         with torch.no_grad():
-            self.lstm.bias_ih_l0[n_hidden : 2 * n_hidden] = 1.0
+            own["bias_ih_l0"][n_hidden : 2 * n_hidden] = 1.0
 
     def forward(self, x: Tensor) -> Tensor:
         """x (B, T, C) -> (B, T, C); position t has seen 0 to t."""

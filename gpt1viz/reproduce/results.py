@@ -5,6 +5,7 @@
     layers(rows)["toy/mood"][3].test                         # 3 blocks transferred; -1: nothing at all
     examples(rows)["toy/mood"][True][160].test               # pre-trained, 160 examples
     zero_shot(rows)["toy/mood"]["transformer"]               # ZeroShot rows by tokens read
+    bits(rows)["transformer"]                                # Bits rows by tokens read
 
 No torch here: pages and notebooks read results without it.
 """
@@ -105,8 +106,23 @@ class ZeroShot:
     chance: float
 
 
-Row = Finetuned | ZeroShot
-KINDS: dict[str, type] = {"finetune": Finetuned, "zero_shot": ZeroShot}  # "kind" in the file
+@dataclass(frozen=True, kw_only=True)
+class Bits:
+    """How well a checkpoint of pre-training predicts books that were held out.
+
+    Attributes:
+        model, step, tokens: as in ZeroShot.
+        value: bits a character.
+    """
+
+    model: str
+    step: int
+    tokens: int
+    value: float
+
+
+Row = Finetuned | ZeroShot | Bits
+KINDS: dict[str, type] = {"finetune": Finetuned, "zero_shot": ZeroShot, "bits": Bits}  # "kind" in the file
 
 
 class Estimate(NamedTuple):
@@ -212,6 +228,14 @@ def zero_shot(rows: Iterable[Row]) -> dict[str, dict[str, list[ZeroShot]]]:
     found: dict[str, dict[str, list[ZeroShot]]] = {}
     for row in sorted((row for row in rows if isinstance(row, ZeroShot)), key=lambda row: row.tokens):
         found.setdefault(row.task, {}).setdefault(row.model, []).append(row)
+    return found
+
+
+def bits(rows: Iterable[Row]) -> dict[str, list[Bits]]:
+    """Bits a character over pre-training: by model, in the order of the tokens read."""
+    found: dict[str, list[Bits]] = {}
+    for row in sorted((row for row in rows if isinstance(row, Bits)), key=lambda row: row.tokens):
+        found.setdefault(row.model, []).append(row)
     return found
 
 
