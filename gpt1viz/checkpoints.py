@@ -5,8 +5,9 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -220,7 +221,7 @@ def _entries() -> Iterator[ModelEntry]:
     for repo, folder in downloads.cached_hub_models():
         yield _hub_entry(HUB + repo, folder)
     for name in filter(None, os.environ.get("GPT1VIZ_MODELS", "").split(os.pathsep)):
-        if (folder := Path(name).expanduser()).is_dir():
+        if (folder := _restored(Path(name).expanduser())).is_dir():
             yield folder_entry(folder)
 
 
@@ -235,7 +236,7 @@ def _hub_entry(id: str, folder: Path) -> ModelEntry:
 
 def folder_entry(folder: Path) -> ModelEntry:
     """What a folder is to `load`: itself, or where it is a run's, its newest checkpoint or that of "RUN@STEP"."""
-    folder = folder.absolute()
+    folder = _restored(folder.absolute())
     name, _, step = folder.name.rpartition("@")
     run = folder.with_name(name) if name and step.isdecimal() and not os.path.exists(folder) else folder
     if steps := run_steps(run):
@@ -264,7 +265,7 @@ def _check(model: GPT1, tokenizer: "Tokenizer | None") -> None:
 @contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
     """A new folder that takes the place of `folder` if all goes well and vanishes if not."""
-    folder = folder.expanduser().resolve()
+    folder = _restored(folder.expanduser().resolve())
     if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - WRITTEN):
         raise GPT1VizError("save_other_files", path=folder)
     mark = secrets.token_hex(4)
@@ -282,6 +283,15 @@ def _beside(folder: Path) -> Iterator[Path]:
             old.rename(folder)
         shutil.rmtree(beside, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def _restored(folder: Path) -> Path:
+    """A folder; where a process was killed between the two renames of `_beside`, its old checkpoint is put back."""
+    with suppress(OSError, ValueError):  # a name that no folder can have
+        if not os.path.exists(folder):
+            for old in folder.parent.glob(f".{escape(folder.name)}.old-*"):
+                old.rename(folder)
+    return folder
 
 
 def _write(folder: Path, tensors: dict[str, Tensor], config: dict, tokenizer, dtype: torch.dtype | None) -> None:

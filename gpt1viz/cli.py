@@ -37,8 +37,16 @@ def main(arguments: list[str] | None = None) -> int:
     except (typer.Abort, KeyboardInterrupt):
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python complains on its way out
+        _close_output()
         return 1
+    except OSError as fault:
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _close_output()
+        reason = fault.strerror or str(fault)
+        refusal = GPT1VizError("cli_system", fault=f"{reason}: {fault.filename}" if fault.filename else reason)
+        return _refuse(refusal.message(lang))
 
 
 def build(lang: str) -> typer.Typer:
@@ -134,6 +142,11 @@ def build(lang: str) -> typer.Typer:
     cli_finetune.add(app, lang)
     cli_reproduce.add(app, lang)
     return app
+
+
+def _close_output() -> None:
+    """Nobody takes what is printed; without this Python complains on its way out."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _refuse(sentence: str) -> int:

@@ -23,6 +23,7 @@ from torch.optim import Optimizer
 
 from ..checkpoints import run_steps
 from ..errors import GPT1VizError
+from ..tokenizer import Tokenizer
 from . import files
 from .optim import save_optimizer
 from .runs import LOCK, METRICS, SAMPLES, STOP
@@ -78,6 +79,7 @@ class RunWriter:
         Until here a refusal leaves an earlier run as it was.
         """
         self._begun = True
+        self._status["step"] = max(step, 0)
         with self._faults():
             folder = self.path / "checkpoints"
             folder.mkdir(exist_ok=True)
@@ -102,6 +104,11 @@ class RunWriter:
         """A file of JSON rows, in place of the one before."""
         with self._faults():
             files.write_rows(self.path / name, rows)
+
+    def write_tokenizer(self, tokenizer: Tokenizer) -> None:
+        """tokenizer.json."""
+        with self._faults():
+            tokenizer.save(self.path / "tokenizer.json")
 
     def row(self, kind: str, row: dict) -> None:
         """Append to "metrics" or "samples"."""

@@ -57,7 +57,7 @@ def train(
             run.begin(files.read_json(checkpoint / "state.json")["step"] if checkpoint else -1)
             run.write("config.json", {"format": formats.OURS, **job.config.to_dict()})
             run.write("settings.json", {**settings.to_dict(), **notes})
-            tokenizer.save(path / "tokenizer.json")
+            run.write_tokenizer(tokenizer)
             if task:
                 run.write("task.json", task)
         return Loop(job, settings, world, run, checkpoint, callbacks, title=path.name).train(stopper)

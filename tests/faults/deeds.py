@@ -84,6 +84,7 @@ def upload(name: str) -> None:
 
 
 def command(words: list[str]) -> int:
+    """The command line."""
     return cli.main(words)
 
 

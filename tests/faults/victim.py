@@ -34,7 +34,9 @@ class Job:
         bytes: of a file, from which on writing kills (fault "kill") or fails as too large.
         seconds: after which it is killed, whatever it does.
         nobody: it has no rights but those of everybody, where it could have more.
-        environment: variables; cwd: its working folder; out: a file for what it prints.
+        environment: variables.
+        cwd: its working folder.
+        out: a file for its standard output, instead of `Outcome.printed`.
     """
 
     do: str
@@ -47,7 +49,7 @@ class Job:
     nobody: bool = False
     environment: dict = field(default_factory=dict)
     cwd: str | None = None
-    out: str = os.devnull
+    out: str | None = None
 
 
 @dataclass
@@ -59,12 +61,14 @@ class Outcome:
         code: its exit code: a command's own, else 0 done, 2 refused with a GPT1VizError, 1 any other exception.
         writes: how many writes there were, or would have been; 0 of one that was killed.
         said: the refusal or the traceback.
+        printed: on standard output and standard error.
     """
 
     killed: bool
     code: int
     writes: int = 0
     said: str = ""
+    printed: str = ""
 
 
 def is_write(event: str, arguments: Sequence, folder: str | None) -> bool:
@@ -104,16 +108,17 @@ def befall(job: Job) -> list[int]:
     return count
 
 
-def child(job: Job, report: int) -> int:
-    """Do it; says on `report` what came of it."""
+def child(job: Job, report: int, printed: int) -> int:
+    """Do it; says on the pipe `report` what came of it."""
     import deeds
 
     from gpt1viz.errors import GPT1VizError
 
     os.environ.update(job.environment)
-    out = os.open(job.out, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
+    out = os.open(job.out, os.O_WRONLY) if job.out else printed
     os.dup2(out, 1)
-    os.dup2(out, 2)
+    os.dup2(printed, 2)
+    sys.stdout, sys.stderr = (os.fdopen(n, "w", encoding="utf-8", closefd=False) for n in (1, 2))
     if job.cwd:
         os.chdir(job.cwd)
     if job.nobody and os.getuid() == 0:
@@ -135,19 +140,22 @@ def child(job: Job, report: int) -> int:
 
 def done(job: Job) -> Outcome:
     """Fork, wait, tell."""
-    reader, writer = os.pipe()
+    (reader, writer), (output, printed) = os.pipe(), os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
         ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # dies with its parent
-        os._exit(child(job, writer))
+        os._exit(child(job, writer, printed))
     os.close(writer)
+    os.close(printed)
+    with os.fdopen(output, "rb") as pipe:
+        text = pipe.read().decode("utf-8", errors="replace")
     with os.fdopen(reader, "rb") as pipe:
-        told = pipe.read()
+        told = json.loads(pipe.read() or b"{}")
     _, status = os.waitpid(pid, 0)
     if os.WIFSIGNALED(status):
-        return Outcome(True, -os.WTERMSIG(status))
-    return Outcome(False, os.WEXITSTATUS(status), **json.loads(told or b"{}"))
+        return Outcome(True, -os.WTERMSIG(status), printed=text)
+    return Outcome(False, os.WEXITSTATUS(status), printed=text, **told)
 
 
 def main() -> None:

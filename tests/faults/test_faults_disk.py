@@ -1,0 +1,125 @@
+"""A full disk and a disk that refuses, at every write of every command: one sentence, and nothing that was is lost."""
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+import stores
+from cases import times
+from deeds import LEARN, STORY, TABLE, TUNE
+
+from gpt1viz import load
+from gpt1viz.text import LANGUAGES
+from gpt1viz.training.runs import read_run
+
+pytestmark = pytest.mark.area("a full disk")
+COMMANDS = {
+    "train": ["train", "story.txt", "--run", "runs/a", *LEARN],
+    "resume": ["train", "--resume", "runs/learned", "--steps", "6"],
+    "finetune": ["finetune", "base", "table.csv", "--run", "runs/b", *TUNE],
+    "finetune again": ["finetune", "--resume", "runs/tuned", "--steps", "6"],
+    "evaluate": ["evaluate", "runs/tuned", "--split", "validation", "--out", "said/here.jsonl"],
+    "evaluate on text": ["evaluate", "base", "story.txt"],
+    "export": ["export", "base", "out"],
+    "export in place of another": ["export", "base", "exported"],
+}
+
+
+@pytest.fixture(scope="module")
+def home(victim, tmp_path_factory):
+    """A folder with a text, a table, a model, a run that was trained and one that was fine-tuned."""
+    home = tmp_path_factory.mktemp("home")
+    (home / "story.txt").write_text(STORY)
+    (home / "table.csv").write_text(TABLE)
+    (home / "said").mkdir()
+    stores.ours(home / "base")
+    for words in (
+        ["train", "story.txt", "--run", "runs/learned", *LEARN],
+        ["finetune", "base", "table.csv", "--run", "runs/tuned", *TUNE],
+        ["export", "base", "exported"],
+    ):
+        code, text, _ = said(victim, home, words)
+        assert code == 0, text
+    shutil.rmtree(home / "cache")
+    return home
+
+
+def said(victim, home: Path, words: list[str], **job) -> tuple[int, str, int]:
+    """(exit code, what the command printed, number of writes). A command never ends in a traceback."""
+    environment = {"GPT1VIZ_CACHE": str(home / "cache"), "HOME": str(home)}
+    done = victim("command", words=words, cwd=home, below=home, environment=environment, **job)
+    assert not done.killed and done.said == "" and "Traceback" not in done.printed, done
+    return done.code, done.printed, done.writes
+
+
+def refused(text: str, code: int, *reasons: str) -> None:
+    """One sentence that names the system's reason."""
+    last = text.strip().splitlines()[-1]
+    assert code == 2 and any(reason in last for reason in reasons), (code, text)
+
+
+def states(home: Path) -> dict[str, object]:
+    """What was there before and must load as before."""
+    found: dict[str, object] = {name: len(load(home / name).tokenizer.vocab) for name in ("base", "exported")}
+    for name in ("learned", "tuned"):
+        run = read_run(home / "runs" / name)
+        found[name] = (min(run.step, 4), len(load(run.path).tokenizer.vocab), len(run.metrics()) >= 4)
+    return found
+
+
+def again(words: list[str], home: Path) -> list[str]:
+    """The command to give once there is room: a run that had begun is resumed."""
+    if "--run" in words and (path := home / words[words.index("--run") + 1]).joinpath("status.json").exists():
+        return [words[0], "--resume", str(path)]
+    return words
+
+
+FULL = os.strerror(errno.ENOSPC)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_full_at_every_write(name, victim, home, case, tmp_path):
+    words = COMMANDS[name]
+    copy = tmp_path / "copy"
+    shutil.copytree(home, copy)
+    code, text, writes = said(victim, copy, words)
+    assert code == 0, text
+    before = states(home)
+    ats = sorted({1, 2, 3, writes // 2, writes, *range(1, writes + 1, max(1, writes // times(3, 60)))})
+    for number, at in enumerate(ats):
+        lang = [*LANGUAGES][number % 2]
+        with case(f"write {at} of {writes}"):
+            shutil.rmtree(copy)
+            shutil.copytree(home, copy)
+            code, text, _ = said(victim, copy, [*words, "--lang", lang], at=at, fault="ENOSPC")
+            if code:  # what is only tidied away may fail in silence
+                refused(text, code, FULL, "disk is full", "磁盘已满")
+            assert states(copy) == before
+            code, text, _ = said(victim, copy, again(words, copy))  # with room, it is done
+            assert code == 0, text
+    shutil.rmtree(copy)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_cut_off_in_the_middle_of_a_file(name, victim, home, case, tmp_path):
+    copy = tmp_path / "copy"
+    before = states(home)
+    for limit in (1, 100, 700, 3000, 9000, 30_000)[:: times(2, 1)]:
+        with case(f"files of {limit} bytes"):
+            shutil.rmtree(copy, ignore_errors=True)
+            shutil.copytree(home, copy)
+            code, text, _ = said(victim, copy, COMMANDS[name], bytes=limit, fault="EFBIG")
+            if code:
+                refused(text, code, os.strerror(errno.EFBIG))
+            assert states(copy) == before
+    shutil.rmtree(copy)
+
+
+def test_a_full_disk_behind_standard_output(victim, home, case):
+    for words in (["info"], ["explain", "the fox"], ["generate", "the fox", "-n", "3"], ["runs", "list"], ["--help"]):
+        with case(words):
+            done = victim("command", words=words, cwd=home, out="/dev/full", below=home)
+            assert not done.killed and done.said == ""
+            refused(done.printed, done.code, FULL)
