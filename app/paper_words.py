@@ -6,7 +6,7 @@ from itertools import pairwise
 from paper_tables import points
 
 from gpt1viz.reproduce.compare import PAPER
-from gpt1viz.reproduce.results import Summary, ZeroShot
+from gpt1viz.reproduce.results import Bits, Summary, ZeroShot
 from gpt1viz.text import t
 
 
@@ -50,6 +50,15 @@ def zero_shot(task: str, own: Mapping[str, Sequence[ZeroShot]], lang: str) -> st
         parts.append(t("paper.zero_shot_model", lang, model=t(f"paper.model_{model}", lang), **words))
     chance = next(row.chance for rows in own.values() for row in rows)
     return t("paper.zero_shot_here", lang, task=task, chance=_percent(chance), models=t("paper.and", lang).join(parts))
+
+
+def bits(found: Mapping[str, Sequence[Bits]], lang: str) -> str:
+    """What the models' reading gains in the same time."""
+    parts = []
+    for model, rows in found.items():
+        words = {"first": f"{rows[0].value:.2f}", "last": f"{rows[-1].value:.2f}"}
+        parts.append(t("paper.bits_model", lang, model=t(f"paper.model_{model}", lang), **words))
+    return t("paper.bits_here", lang, models=t("paper.and", lang).join(parts))
 
 
 def _percent(value: float) -> str:

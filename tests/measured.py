@@ -1,6 +1,6 @@
 """Made-up results of the paper in small, whose means are known."""
 
-from gpt1viz.reproduce.results import Finetuned, ZeroShot
+from gpt1viz.reproduce.results import Bits, Finetuned, ZeroShot
 
 CHANGES = {
     "full": {},
@@ -48,4 +48,5 @@ MORE = [
         for model, lead in (("transformer", 0.1), ("lstm", 0.0))
         for step in (0, 2, 8, 32)
     ),
+    *(Bits(model="transformer", step=step, tokens=4096 * step, value=4.0 - step / 16) for step in (0, 8, 32)),
 ]

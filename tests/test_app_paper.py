@@ -84,6 +84,8 @@ def test_the_sentences_name_the_files_numbers(monkeypatch):
     ours = t("paper.zero_shot_model", "en", model="Transformer", first="60.0", last="92.0", best="92.0")
     theirs = t("paper.zero_shot_model", "en", model="LSTM", first="50.0", last="82.0", best="82.0")
     assert t("paper.zero_shot_here", "en", task="a", models=f"{ours}; {theirs}", chance="50.0") in said(app)
+    gained = t("paper.bits_model", "en", model="Transformer", first="4.00", last="2.00")
+    assert t("paper.bits_here", "en", models=gained) in said(app)
 
 
 def test_what_has_not_been_run_is_said(monkeypatch):

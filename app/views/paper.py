@@ -97,6 +97,8 @@ def zero_shot() -> None:
     st.caption(t("paper.zero_shot_drawing", lang))
     st.markdown(t("paper.zero_shot_paper", lang))
     here(*(words.zero_shot(task, own, lang) for task, own in found.items()))
+    if read := results.bits(rows):
+        st.markdown(words.bits(read, lang))
 
 
 seeds = len({row.seed for row in tuned})
