@@ -24,7 +24,7 @@ HERE = Path(__file__).parent
 CHROMIUM = "/usr/bin/chromium"
 REST = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 HOME = "tour"  # the page that has no name in its address
-WRITTEN = "b >> nth=0"  # the token that was drawn
+WRITTEN = "p > b[style*='border-bottom']"  # the token that was drawn
 # the page's link, what must be there, pixels from above
 PICTURES = {
     "tour": ({"seed": 7}, ".js-plotly-plot", 1120),
