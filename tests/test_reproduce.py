@@ -4,6 +4,9 @@ import csv
 import io
 import json
 import math
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -138,6 +141,30 @@ def test_a_grid_is_resumed_where_it_was_killed(command, place, monkeypatch):  # 
     code, said, _ = command(*arguments, "--tasks", task, "--lang", "zh")
     assert code == 0 and "共 3 次运行" in said and len(read(out / "results.jsonl")) == 3
     assert "无预训练" in (out / "tables.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
+def test_no_process_outlives_a_command_that_is_stopped(place, number):
+    options = ["--model", place / "model", "--tasks", place / "animals.csv", "--out", place / "out", "--workers", 2]
+    code = "import sys; from gpt1viz.cli import main; sys.exit(main())"
+    words = [sys.executable, "-c", code, "reproduce", *map(str, options)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert b" left" in process.stdout.readline(), "a run has ended, others go on"
+        process.send_signal(number)
+        said = process.stdout.read().decode()  # ends when the last process that could write to it has ended
+        code = process.wait()
+    if number == signal.SIGKILL:
+        assert code == -number
+    else:
+        assert code == 130 and "The same command goes on" in said
+        assert "Traceback" not in said and "leaked" not in said
+    kept = read(place / "out" / "results.jsonl")
+    jobs = plan.jobs(2, {"animals": 28}, tasks=["animals"], seeds=1, variants=["full", "no_aux"])
+    run.run(wanted(place, jobs)[: len(kept)], place / "out")
+    assert read(place / "out" / "results.jsonl")[: len(kept)] == kept
 
 
 def test_results_of_another_model_are_not_mixed_in(place):
