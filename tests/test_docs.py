@@ -3,13 +3,16 @@
 import importlib.util
 import re
 import shlex
+from itertools import dropwhile
 from types import SimpleNamespace
 
 import pytest
 import yaml
 from house import ROOT, label, sources
+from typer.main import get_command
 
 import gpt1viz
+from gpt1viz import cli, cli_training
 
 
 def script(name: str):
@@ -104,7 +107,7 @@ def test_the_reference_needs_no_network(reference, tmp_path):
     assert {name: found for name, text in pages.items() if (found := asked.findall(text))} == {}
 
 
-# scaling
+# commands
 
 
 def blocks(name: str, kind: str) -> list[str]:
@@ -113,10 +116,21 @@ def blocks(name: str, kind: str) -> list[str]:
     return [text.replace("\\\n", "") for each, text in found if each == kind]
 
 
-def test_the_numbers_of_scaling_are_computed():
-    (code,) = blocks("docs/scaling.md", "python")
-    assert code.count("assert ") >= 15
-    exec(compile(code, "docs/scaling.md", "exec"), {})
+@pytest.mark.parametrize("path", [path for path in links.texts() if path.suffix == ".md"], ids=label)
+def test_commands_are_taken(path):
+    """`make` knows the targets that a document names, and `gpt1viz` its commands and options."""
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    group = get_command(cli.build("en"))
+    for line in "".join(blocks(path, "")).splitlines():
+        words = shlex.split(line, comments=True)
+        words = words[words.index("--") + 1 :] if words[:1] == ["torchrun"] else words
+        words = list(dropwhile(lambda word: "=" in word, words))
+        if words[:1] == ["make"]:
+            assert words[1] in targets, line
+        if words[:1] == ["gpt1viz"]:
+            context = group.make_context("gpt1viz", words[1:])
+            name, command, rest = group.resolve_command(context, words[1:])
+            assert command.make_context(name, rest, parent=context).params is not None, line
 
 
 @pytest.mark.parametrize("name", ["README.md", "README.zh-CN.md", "docs/scaling.md"])
@@ -133,9 +147,14 @@ def test_torchrun_takes_none_of_our_options_for_its_own(name):
         )
 
 
+def test_the_numbers_of_scaling_are_computed():
+    (code,) = blocks("docs/scaling.md", "python")
+    assert code.count("assert ") >= 15
+    exec(compile(code, "docs/scaling.md", "exec"), {})
+
+
 def test_the_commands_of_scaling_are_taken(monkeypatch, tmp_path):
     """`gpt1viz train` comes to the point where it would begin."""
-    from gpt1viz import cli, cli_training
     from gpt1viz.training.plan import Plan
 
     plans, resumed = [], []
