@@ -98,7 +98,7 @@ def test_few_examples_are_seen_more_often(bundled):
     config = bundled.model.config
     of = lambda n, n_train=2000: plan.settings(Job("toy/mood", n_examples=n), config, n_train)  # noqa: E731
     assert (of(None).steps, of(None).batch_size) == (4 * 125, 16), "as `gpt1viz finetune` does it"
-    assert (of(500).steps, of(16).steps) == (4 * 31, plan.LEAST_UPDATES)
+    assert of(500).steps == of(16).steps == plan.LEAST_UPDATES and of(None, 8000).steps == 4 * 500
     assert of(None, n_train=9).batch_size == 9
 
 
@@ -196,6 +196,7 @@ def test_equal_jobs_have_equal_digests(place):
     ("arguments", "words"),
     [
         (["--parts", "table9"], "table5, layers, examples"),
+        (["--parts", "zero_shot"], "--transformer-run"),
         (["--precision", "float8"], "float32, bfloat16"),
         (["--tasks", "toy/joke"], "toy/joke"),
         (["--model", "nothing-here"], "nothing-here"),

@@ -17,7 +17,7 @@ TASKS = {  # of each part, where none are named: those where pre-training matter
     "examples": ("toy/mood", "toy/kinds"),
 }
 SIZES = (16, 50, 160, 500)  # examples to learn from, besides all
-LEAST_UPDATES = 120  # so that a run on few examples is not over before the rate has risen
+LEAST_UPDATES = 500  # those of 2,000 examples, so that a run on few of them is not over before it has begun
 LOOKS = ("device", "eval_every", "sample_every", "save_minutes")  # settings that change no weight
 
 
