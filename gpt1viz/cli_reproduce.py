@@ -27,6 +27,9 @@ def add(app: typer.Typer, lang: str) -> None:
         seeds: Annotated[int, typer.Option(min=1, max=31, help=t("reproduce.cli_seeds", lang))] = 3,
         model: Annotated[str, typer.Option("--model", "-m", help=t("cli.model", lang))] = "storybook",
         lstm: Annotated[Path | None, typer.Option(help=t("reproduce.cli_lstm", lang))] = None,
+        transformer_run: Annotated[Path | None, typer.Option(help=t("reproduce.cli_transformer_run", lang))] = None,
+        lstm_run: Annotated[Path | None, typer.Option(help=t("reproduce.cli_lstm_run", lang))] = None,
+        books: Annotated[Path | None, typer.Option(help=t("training.cli_books", lang))] = None,
         out: Annotated[Path, typer.Option(help=t("reproduce.cli_out", lang))] = Path("reproduce"),
         workers: Annotated[int, typer.Option(min=1, help=t("reproduce.cli_workers", lang))] = 1,
         precision: Annotated[str, typer.Option(help=t("reproduce.cli_precision", lang))] = "float32",
@@ -34,9 +37,12 @@ def add(app: typer.Typer, lang: str) -> None:
     ):
         os.environ["OMP_NUM_THREADS"] = "1"  # for the workers, before they load torch
         from .reproduce import run
-        from .reproduce.results import read
+        from .reproduce.results import MODELS, read
 
         places = {"transformer": model} | ({"lstm": str(lstm)} if lstm else {})
+        runs = {name: path for name, path in zip(MODELS, (transformer_run, lstm_run), strict=True) if path}
+        if "zero_shot" in (parts or []) and not runs:
+            raise GPT1VizError("reproduce_no_runs")
         wanted = _planned(parts or [], tasks or [], seeds, places, precision)
         folder = out.expanduser().absolute()
         left = run.missing(wanted, folder)
@@ -47,6 +53,7 @@ def add(app: typer.Typer, lang: str) -> None:
             return None
         try:
             run.run(wanted, folder, workers, lambda row, n: print(_told(row, n, lang), flush=True))
+            _zero_shot(runs, folder, books, lang)
         except KeyboardInterrupt:
             n = len(run.missing(wanted, folder))
             print(t("reproduce.stopped", lang, done=len(wanted) - n, left=n))
@@ -63,17 +70,33 @@ def _planned(parts: list[str], tasks: list[str], seeds: int, places: dict, preci
     from .reproduce.results import VARIANTS
 
     for part in parts:
-        if part not in plan.PARTS:
-            raise GPT1VizError("config_choice", field="parts", value=part, allowed=", ".join(plan.PARTS))
+        if part not in (*plan.PARTS, "zero_shot"):
+            allowed = ", ".join([*plan.PARTS, "zero_shot"])
+            raise GPT1VizError("config_choice", field="parts", value=part, allowed=allowed)
     if precision not in PRECISIONS:
         raise GPT1VizError("config_choice", field="precision", value=precision, allowed=", ".join(PRECISIONS))
-    parts = parts or [*plan.PARTS]
+    parts = [part for part in parts or plan.PARTS if part != "zero_shot"]  # which fine-tunes nothing
     loaded = {name: load_task(name) for name in plan.tasks_of(parts, tasks)}
     n_train = {name: len(task.splits["train"]) for name, task in loaded.items()}
     n_layer = load(places["transformer"]).model.config.n_layer
     variants = [variant for variant in VARIANTS if variant != "lstm" or "lstm" in places]
     jobs = plan.jobs(n_layer, n_train, parts=parts, tasks=tasks, seeds=seeds, variants=variants)
     return run.planned(jobs, places, loaded, precision)
+
+
+def _zero_shot(runs: dict[str, Path], folder: Path, books: Path | None, lang: str) -> None:
+    from .reproduce import run
+    from .reproduce.zero_shot import measure
+
+    def tell(rows: list) -> None:
+        bits, *asked = rows
+        scores = ", ".join(f"{row.task} {100 * row.value:.1f}" for row in asked)
+        about = {"model": t(f"paper.model_{bits.model}", lang), "step": bits.step, "bits": f"{bits.value:.3f}"}
+        print(t("reproduce.told_zero_shot", lang, **about, scores=scores), flush=True)
+
+    if runs:
+        with run.alone(folder):
+            measure(runs, folder / run.RESULTS, books and str(books), tell)
 
 
 def named(row: "Finetuned", lang: str) -> str:

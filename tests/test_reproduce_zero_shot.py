@@ -2,6 +2,7 @@
 
 import pytest
 from stores import TEXT, tokenizer
+from test_cli_training import run as command  # noqa: F401 (a fixture)
 from test_lstm import train as train_lstm
 from test_zero_shot import task
 from tiny_run import one_thread, train  # noqa: F401 (a fixture)
@@ -77,6 +78,17 @@ def test_it_goes_on_where_it_was_stopped(tmp_path, monkeypatch, shelf):
     found.write_text("".join(lines[:3]))  # the first checkpoint's, and of the second the task's without the bits
     zero_shot.measure(runs, found, shelf, asked.append)
     assert results.read(found) == whole and [rows[0].step for rows in asked] == [1, 2, 3]
+
+
+def test_the_command(command, tmp_path, monkeypatch, shelf):  # noqa: F811
+    monkeypatch.setattr(zero_shot, "tasks", lambda: [task("choice", ENDINGS)])
+    train_lstm(tmp_path / "lstm", steps=1)
+    arguments = ["--parts", "zero_shot", "--lstm-run", tmp_path / "lstm", "--books", shelf, "--out", tmp_path / "out"]
+    code, out, _ = command("reproduce", *arguments)
+    assert code == 0 and "LSTM, step 1: " in out
+    rows = results.zero_shot(results.read(tmp_path / "out" / "results.jsonl"))["known"]["lstm"]
+    table = (tmp_path / "out" / "tables.md").read_text()
+    assert [row.step for row in rows] == [0, 1] and "| known | LSTM | 50 |" in table
 
 
 def test_what_is_no_run_of_such_a_model(tmp_path, shelf):

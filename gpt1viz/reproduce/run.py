@@ -115,7 +115,7 @@ def run(
         GPT1VizError: another command is at work in the folder; its results are of another checkpoint, precision or
             data; it cannot be written; a process died; a job failed.
     """
-    with _alone(folder):
+    with alone(folder):
         left = missing(wanted, folder)
         pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin)
         try:
@@ -234,7 +234,7 @@ def _begin() -> None:
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> Iterator[None]:
     """Within it no other command works in the folder, SIGTERM is Ctrl-C, and nothing half-done is left behind."""
     lock = FileLock(folder / LOCK)
     before = signal.getsignal(signal.SIGTERM)

@@ -37,7 +37,7 @@ FEWEST = 6  # words of a sentence
 
 
 def tasks() -> list[Task]:
-    """The tasks, all with 200 examples or more in SPLIT."""
+    """The tasks, with 400 examples each in SPLIT, or a few more."""
     return [order(), following(), load_task("toy/endings"), load_task("toy/mood")]
 
 
