@@ -177,6 +177,14 @@ def test_the_commands_of_scaling_are_taken(monkeypatch, tmp_path):
     assert plans[-1].settings.batch_size == 4096 and plans[-1].settings.lr == 2e-3
 
 
+def test_the_memory_that_scaling_names_is_the_app_s():
+    said = (ROOT / "docs/scaling.md").read_text(encoding="utf-8").replace("\n", " ")
+    assert "models up to 1 GB, explanations of texts up to 0.4 GB, other results up to 0.1 GB" in said
+    models, computing = ((ROOT / "app" / name).read_text(encoding="utf-8") for name in ("models.py", "computing.py"))
+    assert "MOST_OF_MODELS, MOST_OF_EXPLANATIONS = 1_000_000_000, 400_000_000 " in models
+    assert "MOST = 100_000_000 " in computing
+
+
 # versions, languages, CI
 
 
