@@ -1,19 +1,43 @@
-"""`python -m benchmarks [PART ...]`: measure, print, and keep the results beside this file."""
+"""`python -m benchmarks [PART ...]`: measure, print one table, keep results.json here and docs/benchmarks.md."""
 
 import argparse
 import os
+import sys
+import time
 
 import torch
 
-from . import generation, page, payload, redraw, report, traced, training
+from . import (
+    drawn,
+    forward,
+    generation,
+    growth,
+    loading,
+    memory,
+    page,
+    payload,
+    redraw,
+    report,
+    start,
+    text,
+    traced,
+    training,
+)
 
 PARTS = {
-    "generation": generation,
+    "forward": forward,
     "traced": traced,
+    "generation": generation,
+    "training": training,
+    "growth": growth,
+    "memory": memory,
+    "text": text,
+    "loading": loading,
     "payload": payload,
+    "drawn": drawn,
+    "start": start,
     "page": page,
     "redraw": redraw,
-    "training": training,
 }
 
 
@@ -27,11 +51,16 @@ def main() -> None:
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     torch.set_num_threads(options.threads)
     torch.manual_seed(0)
-    for name in options.parts or PARTS:
-        part, facts = PARTS[name], report.machine(options.threads)
+    names = [name for name in PARTS if not options.parts or name in options.parts]
+    for name in names:
+        part, facts, began = PARTS[name], report.machine(options.threads), time.perf_counter()
+        print(f"{name}: {part.TITLE} ...", end="", file=sys.stderr, flush=True)
         rows = part.measure(options.repeats)
-        print(f"\n{part.TITLE}\n\n{report.table(rows)}\n\n{part.NOTE}", flush=True)
+        facts["seconds"] = round(time.perf_counter() - began)
+        print(f" {facts['seconds']} s", file=sys.stderr, flush=True)
         report.keep(name, part.TITLE, facts, rows, part.NOTE)
+    report.write(list(PARTS))
+    print(report.table(report.kept(names)))
 
 
 if __name__ == "__main__":

@@ -92,22 +92,22 @@ def text_of(tokenizer, beginning: str) -> str:
 
 
 @contextlib.contextmanager
-def served() -> Iterator[str]:
-    """The app on a free port; gives its address once it answers."""
+def served(script: str | Path = "app/main.py") -> Iterator[str]:
+    """The app, or another script of Streamlit's, on a free port; gives its address once it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     options = ["--server.headless=true", "--server.address=127.0.0.1", f"--server.port={port}"]
-    command = [sys.executable, "-m", "streamlit", "run", "app/main.py", *options]
+    command = [sys.executable, "-m", "streamlit", "run", str(script), *options]
     threads = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     server = subprocess.Popen(command, cwd=ROOT, env=threads, **quiet)
     try:
         url = f"http://127.0.0.1:{port}"
-        for _ in range(300):
+        for _ in range(1200):
             with contextlib.suppress(OSError), urlopen(f"{url}/_stcore/health", timeout=1):
                 break
-            time.sleep(0.2)
+            time.sleep(0.05)
         yield url
     finally:
         server.terminate()

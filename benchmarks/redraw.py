@@ -25,6 +25,8 @@ PAGES = {
     "Compare": "compare",
 }
 
+REST = 'document.querySelector("[data-testid=stApp]").dataset.testScriptState === "notRunning"'
+
 # Resolves to milliseconds between the next Enter and the last change before the app has been at rest for 600 ms.
 CLOCK = """() => {
   const app = document.querySelector("[data-testid=stApp]");
@@ -56,7 +58,8 @@ def measure(repeats: int) -> list[Row]:
             page.goto(f"{url}/{path}")
             box = page.get_by_role("textbox").first
             box.wait_for(timeout=60_000)
-            page.wait_for_timeout(4000)
+            page.wait_for_function(REST, timeout=60_000)
+            page.wait_for_timeout(1500)
             times = []
             for word in NAMES[: repeats + 1]:
                 page.evaluate(CLOCK)

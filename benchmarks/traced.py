@@ -4,10 +4,9 @@ from statistics import median
 
 import torch
 
-from gpt1viz.config import GPT1Config
-from gpt1viz.model import GPT1
 from gpt1viz.trace import Trace
 
+from . import models
 from .report import Row
 from .timing import interleaved, ratios
 
@@ -21,11 +20,8 @@ N_TOKENS = 64
 
 
 def measure(repeats: int) -> list[Row]:
-    from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
-
-    config = GPT1Config()
-    ours = GPT1(config).eval().requires_grad_(False)
-    port = OpenAIGPTLMHeadModel(OpenAIGPTConfig()).eval().requires_grad_(False)
+    ours, port = models.ours(), models.port()
+    config = ours.config
     ids = torch.randint(config.n_vocab, (1, N_TOKENS))
 
     @torch.inference_mode()
@@ -63,7 +59,5 @@ def measure(repeats: int) -> list[Row]:
             ms["plain"],
             f"{cost:.2f} times the time",
             cost_spread,
-            "none",
-            True,
         ),
     ]
