@@ -51,11 +51,12 @@ def confusion(counts: np.ndarray, labels: Sequence[str], *, lang: str = "en", da
     fig.update_xaxes(**axis, title=t("figures.confusion_prediction", lang), side="top", range=[-0.5, len(labels) - 0.5])
     fig.update_yaxes(**axis, title=t("figures.confusion_true", lang), range=[len(labels) - 0.5, -0.5])
     theme.dress(fig, height=110 + 48 * len(labels), dark=dark, top=56)
+    notes = []  # set at once: plotly checks all of them again with each that is added
     for (row, column), count in np.ndenumerate(counts):
         fill = theme.colour_at(palette.VIOLET[dark], float(shares[row, column]) ** 0.5)
         font = {"family": palette.MONO, "size": 14, "color": theme.text_on(fill)}
-        fig.add_annotation(x=column, y=row, text=f"{count:,}", showarrow=False, font=font)
-    return fig
+        notes.append({"x": column, "y": row, "text": f"{count:,}", "showarrow": False, "font": font})
+    return fig.update_layout(annotations=notes)
 
 
 def attention_moved(
