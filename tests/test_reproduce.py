@@ -21,7 +21,7 @@ from gpt1viz.errors import GPT1VizError
 from gpt1viz.reproduce import drawings, plan, results, run, tables
 from gpt1viz.reproduce.compare import PAPER
 from gpt1viz.reproduce.plan import Job
-from gpt1viz.reproduce.results import Estimate, Finetuned, ZeroShot, estimate, read, stored
+from gpt1viz.reproduce.results import Bits, Estimate, Finetuned, ZeroShot, estimate, read, stored
 from gpt1viz.training import files
 
 TOYS = dict.fromkeys(plan.TASKS["table5"], 2000)
@@ -240,6 +240,7 @@ def test_which_row_of_table_5():
         "lstm": {"model": "lstm"},
     }
     assert {name: row(**changes).variant for name, changes in of.items()} == {name: name for name in of}
+    assert row(model="early").variant == "early" and "early" not in results.VARIANTS
     for changes in ({"n_transfer": 5}, {"n_examples": 50}, {"model": "lstm", "n_transfer": -1}):
         assert row(**changes).variant is None
 
@@ -269,6 +270,16 @@ def test_tables_in_markdown():
     assert lines[3] == "| no pre-training | 25.0 | 25.0 |" and len(lines) == 4
     assert tables.layers(rows).splitlines()[0] == "| task |  | nothing | 2 | 6 |"
     assert tables.zero_shot(rows).splitlines()[2] == "| toy/mood | LSTM | 50 | 25.0 |"
+    bits = [Bits(model="lstm", step=n, tokens=8 * n, value=1.0 + n / 1000) for n in (0, 1, 8, 4096)]
+    assert tables.zero_shot([SHOT, *bits]).splitlines()[2:] == [
+        "| bits a character | LSTM |  | 1.00 | 5.10 |",  # 8 and 64 tokens are less than a 500th of the run
+        "| toy/mood | LSTM | 50 | – | – |",
+    ]
+    assert tables.tokens(rows).count("\n") == 1
+    beside = tables.tokens([*rows, row(model="early", test=0.125), row(model="lstm")]).splitlines()
+    assert (
+        beside[0] == "|  |  | toy/mood (accuracy) |" and beside[-2] == "| test | transformer, as many tokens | 12.5 |"
+    )
     assert r"a\|b" in tables.table5([row(task="a|b")], "test")
 
 

@@ -3,7 +3,7 @@
 It takes the place of a GPT1 in the same loop, with the same losses, task heads and settings:
 
     pretrain_lstm("runs/lstm", books="books/")
-    start = load_lstm("runs/lstm")                                 # the newest checkpoint; "runs/lstm@512" another
+    start = load_lstm("runs/lstm")                                 # by default the bundled one, made like this
     outcome = finetune(start, task, folder, settings=settings)     # n_transfer=-1: not pre-trained
     tuned = Loaded(outcome.module.model, start.tokenizer, start.info, outcome.module.head)
     evaluate_task(tuned, task, "test").numbers(task)
@@ -28,6 +28,7 @@ from ..training.loop import Callback, Outcome
 from ..training.prepare import encode
 from ..training.pretrain import PretrainSettings, pretrain
 
+BUNDLED = checkpoints.BUNDLED.with_name("lstm")
 FORMAT = "gpt1viz-lstm"  # in config.json; `gpt1viz.load` refuses it by that name
 
 
@@ -119,7 +120,7 @@ class LSTM(nn.Module):
 
 SETTINGS = PretrainSettings(  # those of the bundled checkpoint (assets/recipes/storybook.toml), but for budget and rate
     batch_size=16,
-    steps=1500,
+    steps=1024,
     lr=4e-3,
     betas=(0.9, 0.98),
     warmup=500,
@@ -168,12 +169,12 @@ def pretrain_lstm(
     )
 
 
-def load_lstm(what: str | Path) -> Loaded:
+def load_lstm(what: str | Path = BUNDLED) -> Loaded:
     """An LSTM that `pretrain_lstm` or `checkpoints.save` wrote, frozen, in eval mode.
 
     Args:
-        what: a run's folder, whose newest checkpoint is taken, or with "@500" behind it that of step 500; or a folder
-            with a checkpoint's files.
+        what: the bundled one; a run's folder, whose newest checkpoint is taken, or with "@500" behind it that of step
+            500; or a folder with a checkpoint's files.
 
     Raises:
         GPT1VizError: nothing there, damaged files, or another model.

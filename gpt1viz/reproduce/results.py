@@ -38,7 +38,7 @@ class Finetuned:
     Attributes:
         task: as `load_task` takes it, e.g. "toy/mood"; a file's stem.
         metric: what `validation` and `test` are, 0 to 1: "accuracy", "f1" ...
-        model: of MODELS.
+        model: of MODELS, or "early": a transformer whose pre-training read as many tokens as the LSTM's.
         start: the checkpoint's id.
         n_layer, n_transfer: blocks of the model, and those that came from the checkpoint; 0 is embeddings only, -1
             nothing, which is training from scratch.
@@ -77,11 +77,11 @@ class Finetuned:
 
     @property
     def variant(self) -> str | None:
-        """Which row of table 5 this is a run of; None for those of other parts."""
+        """Which row of table 5 this is a run of, "early" being beside them; None for those of other parts."""
         if self.n_examples != self.n_train or self.n_transfer not in (-1, self.n_layer):
             return None
-        if self.model == "lstm":
-            return "lstm" if self.pretrained and self.lm_coef else None
+        if self.model != "transformer":
+            return self.model if self.pretrained and self.lm_coef else None
         known = {(True, True): "full", (True, False): "no_aux", (False, True): "no_pretraining"}
         return known.get((self.pretrained, bool(self.lm_coef)))
 

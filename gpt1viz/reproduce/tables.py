@@ -16,7 +16,7 @@ from ..text import t
 from ..training import files
 from . import results
 from .compare import PAPER, effects, in_words
-from .results import MODELS, VARIANTS, Estimate, Row, Summary, ZeroShot
+from .results import MODELS, VARIANTS, Bits, Estimate, Row, Summary, ZeroShot
 
 BLOCK = re.compile(r"(<!-- results: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PAPER_TASKS = ("CoLA", "SST-2", "MRPC", "STS-B", "QQP", "MNLI", "QNLI", "RTE")
@@ -65,6 +65,24 @@ def paper(rows: Sequence[Row] = (), lang: str = "en") -> str:
     return markdown(["", t("paper.mean", lang), *PAPER_TASKS], lines)
 
 
+def tokens(rows: Sequence[Row], lang: str = "en") -> str:
+    """The LSTM beside a transformer that has read as many tokens, and the full model, which has read more."""
+    found = results.table5(rows)
+    tasks = {task: summary.metric for (task, variant), summary in found.items() if variant == "early"}
+    lines = [
+        [t(f"paper.split_{split}", lang), name, *own]
+        for split in results.SPLITS
+        for variant, name in (
+            ("lstm", _row("lstm", lang)),
+            ("early", t("reproduce.early", lang)),
+            ("full", _row("full", lang)),
+        )
+        for own in [[_cell(found[task, variant], split) if (task, variant) in found else "–" for task in tasks]]
+        if tasks
+    ]
+    return markdown(["", "", *(f"{task} ({metric})" for task, metric in tasks.items())], lines)
+
+
 def layers(rows: Sequence[Row], lang: str = "en") -> str:
     """Blocks transferred: a line a task and split, a column a number of blocks."""
     found = results.layers(rows)
@@ -93,11 +111,25 @@ def examples(rows: Sequence[Row], lang: str = "en") -> str:
 
 
 def zero_shot(rows: Sequence[Row], lang: str = "en") -> str:
-    """Zero-shot over pre-training: a line a task and model, a column a number of tokens."""
-    found = results.zero_shot(rows)
-    tokens = sorted({row.tokens for own in found.values() for line in own.values() for row in line})
+    """Over pre-training: bits a character and zero-shot scores, a line a task and model, a column a number of tokens.
+
+    Of the checkpoints before a 500th of the longest run only the first has a column.
+    """
+    found, bits = results.zero_shot(rows), results.bits(rows)
+    every = [row.tokens for own in [bits, *found.values()] for line in own.values() for row in line]
+    tokens = sorted({n for n in every if n == min(every) or n >= max(every) / 500})
     lines = [
-        [task, t(f"paper.model_{model}", lang), f"{100 * own[model][0].chance:.0f}", *_values(own[model], tokens)]
+        [t("reproduce.bits", lang), t(f"paper.model_{model}", lang), "", *_values(bits[model], tokens, 1, 2)]
+        for model in MODELS
+        if model in bits
+    ]
+    lines += [
+        [
+            task,
+            t(f"paper.model_{model}", lang),
+            f"{100 * own[model][0].chance:.0f}",
+            *_values(own[model], tokens, 100, 1),
+        ]
         for task, own in found.items()
         for model in MODELS
         if model in own
@@ -106,8 +138,8 @@ def zero_shot(rows: Sequence[Row], lang: str = "en") -> str:
     return markdown([t("reproduce.task", lang), "", t("reproduce.chance", lang), *names], lines)
 
 
-def _values(own: Sequence[ZeroShot], tokens: Sequence[int]) -> list[str]:
-    values = {row.tokens: f"{100 * row.value:.1f}" for row in own}
+def _values(own: Sequence[ZeroShot | Bits], tokens: Sequence[int], factor: int, digits: int) -> list[str]:
+    values = {row.tokens: f"{factor * row.value:.{digits}f}" for row in own}
     return [values.get(n, "–") for n in tokens]
 
 
@@ -116,6 +148,7 @@ BLOCKS: dict[str, Callable[..., str]] = {
     "test": lambda rows, lang="en": table5(rows, "test", lang),
     "differences": differences,
     "paper": paper,
+    "tokens": tokens,
     "layers": layers,
     "examples": examples,
     "zero_shot": zero_shot,
@@ -170,6 +203,9 @@ def as_csv(rows: Sequence[Row]) -> str:
         for model, own in models.items():
             for row in own:
                 write(("zero_shot", task, row.metric, f"{model} {row.tokens}", "validation", 1, f"{row.value:.6f}", ""))
+    for model, own in results.bits(rows).items():
+        for row in own:
+            write(("bits", "", "bits_per_character", f"{model} {row.tokens}", "validation", 1, f"{row.value:.6f}", ""))
     return out.getvalue()
 
 
