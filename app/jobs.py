@@ -14,8 +14,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -206,41 +206,42 @@ def start(
         _may_start(name)
         if find(name) is not None or run_steps(path):
             raise GPT1VizError("app_run_taken", name=name)
-        try:
+        with _writing():
             shutil.rmtree(path, ignore_errors=True)  # what a run that never began has left
             (path / TEXT).mkdir(parents=True)
             for file, content in (files or {}).items():
                 (path / TEXT / file).write_bytes(content)
-        except OSError as fault:
-            raise GPT1VizError("app_runs_unwritable", path=runs_folder(), fault=fault.strerror) from fault
-        words = [word.replace("{text}", str(path / TEXT)) for word in arguments]
-        _begin(name, kind, [*words, "--run", str(path), "--watch-stdin", "--lang", lang])
+            words = [word.replace("{text}", str(path / TEXT)) for word in arguments]
+            _begin(name, kind, [*words, "--run", str(path), "--watch-stdin", "--lang", lang])
 
 
 def resume(name: str, lang: str = "en") -> None:
     """Go on with a run that was stopped.
 
     Raises:
-        GPT1VizError: the server is read-only or busy; there is no such run, or it is going on.
+        GPT1VizError: the server is read-only or busy; there is no such run, or it is going on; a folder that cannot be
+            written.
     """
     with _jobs().lock:
         _may_start(name)
         run = runs.read_run(path_of(name))
-        (run.path / runs.STOP).unlink(missing_ok=True)  # asked for when it had ended already
         kind = run.settings.get("kind", "pretrain")
         command = "finetune" if kind == "finetune" else "train"
-        _begin(name, kind, [command, "--resume", str(run.path), "--watch-stdin", "--lang", lang])
+        with _writing():
+            (run.path / runs.STOP).unlink(missing_ok=True)  # asked for when it had ended already
+            _begin(name, kind, [command, "--resume", str(run.path), "--watch-stdin", "--lang", lang])
 
 
 def stop(name: str) -> None:
     """Have a run finish its step, save and end; one that has not begun just ends.
 
     Raises:
-        GPT1VizError: the server is read-only.
+        GPT1VizError: the server is read-only; a folder that cannot be written.
     """
     may_change()
     if not preparing(name):
-        runs.request_stop(path_of(name))
+        with _writing():
+            runs.request_stop(path_of(name))
     elif hasattr(os, "killpg"):
         os.killpg(_jobs().by_run[name].process.pid, signal.SIGTERM)  # those that encode for it too
     else:
@@ -251,13 +252,26 @@ def delete(name: str) -> None:
     """Delete a run with all its checkpoints.
 
     Raises:
-        GPT1VizError: the server is read-only; there is no such run, or it is going on.
+        GPT1VizError: the server is read-only; there is no such run, or it is going on; a folder that cannot be written.
     """
     may_change()
     if name in going_on():
         raise GPT1VizError("app_delete_running", name=name)
-    runs.remove_run(path_of(name))
+    with _writing():
+        runs.remove_run(path_of(name))
     _jobs().by_run.pop(name, None)
+
+
+@contextmanager
+def _writing() -> Iterator[None]:
+    """
+    Raises:
+        GPT1VizError: the folder of runs cannot be written, or its disk is full.
+    """
+    try:
+        yield
+    except OSError as fault:
+        raise GPT1VizError("app_runs_unwritable", path=runs_folder(), fault=fault.strerror) from fault
 
 
 def _may_start(name: str) -> None:

@@ -1,5 +1,6 @@
 """What the children of `victim.py` do: everything that gpt1viz writes."""
 
+import codecs
 import os
 import signal
 import sys
@@ -34,7 +35,8 @@ def load_all() -> None:
     from gpt1viz import cli_finetune, cli_training, generate
     from gpt1viz.training import finetune, predict, prepare
 
-    stores.tokenizer()
+    codecs.lookup("utf-8-sig")
+    stores.tokenizer().encode(stores.TEXT)
     stores.model()
     assert all((huggingface_hub, jobs, cli_finetune, cli_training, generate, finetune, predict, prepare))
 
@@ -83,16 +85,23 @@ def upload(name: str) -> None:
     jobs.start(name, "pretrain", ["train", "{text}", *LEARN], files={"a.txt": STORY.encode(), "b.txt": b"x" * 50_000})
 
 
+def press(button: str, name: str) -> None:
+    """A button of the app that starts, stops, resumes or deletes a run."""
+    import jobs
+
+    jobs._begin = lambda *_: None  # nothing is to be trained
+    if button == "start":
+        jobs.start(name, "pretrain", ["train", "{text}", *LEARN], files={"a.txt": STORY.encode()})
+    else:
+        getattr(jobs, button)(name)
+
+
 def command(words: list[str]) -> int:
     """The command line."""
     return cli.main(words)
 
 
-def look(folder: str) -> None:
-    """Only reads."""
-    checkpoints.load(Path(folder))
-
-
-def whoami(folder: str) -> None:
-    """Fails where this process may write into the folder."""
-    assert not os.access(folder, os.W_OK)
+def can_write(folder: str) -> int:
+    """Whether this process may write into the folder, and can do its work at all."""
+    checkpoints.load(Path(folder) / "base")
+    return int(os.access(folder, os.W_OK))

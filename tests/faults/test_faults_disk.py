@@ -1,8 +1,9 @@
-"""A full disk and a disk that refuses, at every write of every command: one sentence, and nothing that was is lost."""
+"""A full disk, or one that refuses, at every write of every command: one sentence, and nothing that was is lost."""
 
 import errno
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -123,3 +124,63 @@ def test_a_full_disk_behind_standard_output(victim, home, case):
             done = victim("command", words=words, cwd=home, out="/dev/full", below=home)
             assert not done.killed and done.said == ""
             refused(done.printed, done.code, FULL)
+
+
+# ---- folders that may not be written
+
+REFUSALS = {"EROFS": errno.EROFS, "EACCES": errno.EACCES, "EIO": errno.EIO, "EMFILE": errno.EMFILE}
+
+
+@pytest.mark.area("folders that refuse")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_system_that_refuses_every_write(name, victim, home, case):
+    before = states(home)
+    for number, fault in enumerate(list(REFUSALS)[: times(2, 4)]):
+        with case(fault):
+            words = [*COMMANDS[name], "--lang", [*LANGUAGES][number % 2]]
+            code, text, _ = said(victim, home, words, at=1, fault=fault)
+            refused(text, code, os.strerror(REFUSALS[fault]))
+            assert states(home) == before
+
+
+@pytest.mark.area("folders that refuse")
+def test_a_folder_without_rights(victim, home, case):
+    """As the system does it: the commands run as a user who may read here and not write."""
+    with tempfile.TemporaryDirectory() as parent:
+        os.chmod(parent, 0o755)
+        copy = Path(shutil.copytree(home, Path(parent) / "home"))
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        if (able := victim("can_write", folder=copy, nobody=True)).code:
+            pytest.skip(f"this user cannot be kept from writing, or cannot read the project: {able}")
+        before = states(copy)
+        for name, words in COMMANDS.items():
+            with case(name):
+                code, text, _ = said(victim, copy, words, nobody=True)
+                refused(text, code, os.strerror(errno.EACCES))
+                assert states(copy) == before
+        with case("runs remove"):
+            code, text, _ = said(victim, copy, ["runs", "remove", "runs/learned", "--yes"], nobody=True)
+            refused(text, code, os.strerror(errno.EACCES))
+            assert states(copy) == before
+        environment = {"GPT1VIZ_RUNS": str(copy / "runs")}
+        for button, run in (("start", "new"), ("resume", "learned"), ("delete", "learned"), ("stop", "learned")):
+            with case(f"{button} in the app"):
+                done = victim("press", button=button, name=run, nobody=True, environment=environment)
+                assert done.said.startswith("app_runs_unwritable: ") or button in ("stop", "resume"), done
+                assert states(copy) == before
+        for path in (copy, *copy.rglob("*")):
+            path.chmod(0o755)
+
+
+@pytest.mark.area("folders that refuse")
+@pytest.mark.parametrize("button", ["start", "resume", "delete"])
+def test_buttons_of_the_app_where_the_disk_refuses(button, victim, home, case, tmp_path):
+    (home / "runs" / "learned" / "STOP").touch()
+    for fault in ("ENOSPC", "EROFS", "EACCES"):
+        with case(fault):
+            job = {"environment": {"GPT1VIZ_RUNS": str(home / "runs")}, "below": home / "runs", "fault": fault, "at": 1}
+            done = victim("press", button=button, name="new" if button == "start" else "learned", **job)
+            assert done.code == 2 and done.said.startswith("app_runs_unwritable: "), done
+            assert os.strerror(getattr(errno, fault)) in done.said
+    (home / "runs" / "learned" / "STOP").unlink()

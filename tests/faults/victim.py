@@ -79,7 +79,11 @@ def is_write(event: str, arguments: Sequence, folder: str | None) -> bool:
             return False
     elif event not in WRITES:
         return False
-    paths = [os.path.abspath(os.fsdecode(p)) for p in arguments[:2] if isinstance(p, str | bytes | os.PathLike)]
+    within = ""
+    if event in ("os.remove", "os.rmdir") and arguments[1] >= 0:  # relative to a folder that is open
+        within = os.readlink(f"/proc/self/fd/{arguments[1]}")
+    named = [os.fsdecode(p) for p in arguments[:2] if isinstance(p, str | bytes | os.PathLike)]
+    paths = [os.path.abspath(os.path.join(within, name)) for name in named]
     inside = folder is None or any(path.startswith(folder) for path in paths) or event == "subprocess.Popen"
     return inside and not any(path.startswith("/dev/") for path in paths)
 
