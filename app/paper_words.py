@@ -18,12 +18,13 @@ def paper() -> dict[str, str]:
 def layers(task: str, own: Mapping[int, Summary], split: str, lang: str) -> str:
     """How a task's score moves from nothing to all blocks."""
     means = {n: getattr(summary, split).mean for n, summary in own.items()}
-    steps = {n: means[n] - means[before] for before, n in pairwise(sorted(means))}
+    steps = {(before, n): means[n] - means[before] for before, n in pairwise(sorted(means))}
     if not steps:
         return t("paper.layers_one", lang, task=task)
-    best = max(steps, key=steps.__getitem__)
-    step = t("paper.step_embeddings", lang) if best == 0 else t("paper.step_block", lang, n=best - 1)
-    words = {"ups": sum(difference > 0 for difference in steps.values()), "n": len(steps), "step": step}
+    before, n = best = max(steps, key=steps.__getitem__)
+    step = "block" if n == before + 1 else "blocks"
+    words = {"ups": sum(difference > 0 for difference in steps.values()), "n": len(steps)}
+    words |= {"step": t(f"paper.step_{'embeddings' if n == 0 else step}", lang, first=max(before, 0), last=n - 1)}
     words |= {"start": _percent(means[min(means)]), "end": _percent(means[max(means)]), "rise": points(steps[best])}
     return t("paper.layers_here", lang, task=task, **words)
 

@@ -9,6 +9,7 @@ from app_page import IDLE
 from app_page import linked as address_says
 from measured import MORE, ROWS
 
+from gpt1viz import cli
 from gpt1viz.data.toys import TOYS, toy
 from gpt1viz.reproduce import compare, results
 from gpt1viz.reproduce.results import SPLITS, VARIANTS
@@ -78,7 +79,7 @@ def test_the_sentences_name_the_files_numbers(monkeypatch):
     monkeypatch.setattr(results, "stored", lambda: (*ROWS, *MORE))
     app = opened("paper", split="validation")
     words = {"task": "a", "start": "50.0", "end": "90.0", "ups": 4, "n": 4, "rise": "+15.0"}
-    assert t("paper.layers_here", "en", step=t("paper.step_block", "en", n=1), **words) in said(app)
+    assert t("paper.layers_here", "en", step=t("paper.step_block", "en", last=1), **words) in said(app)
     words = {"task": "a", "n": "50", "score": "80.0", "all": "200", "scratch": "50.0"}
     assert t("paper.examples_here", "en", **words) in said(app)
     ours = t("paper.zero_shot_model", "en", model="Transformer", first="60.0", last="92.0", best="92.0")
@@ -93,6 +94,19 @@ def test_what_has_not_been_run_is_said(monkeypatch):
     app = opened("paper", lang="zh")
     assert well(app) and not app.get("plotly_chart")
     assert [note.value for note in app.info] == 4 * [t("paper.missing", "zh")]
+
+
+def test_its_commands_are_there(monkeypatch, capsys):
+    monkeypatch.setattr(results, "stored", lambda: (*ROWS, *MORE[:3], *MORE[6:]))  # none with one block
+    app = opened("paper", split="validation")
+    assert t("paper.step_blocks", "en", first=0, last=1) in said(app)
+    commands = next(code.value for code in app.code if code.value.startswith("gpt1viz "))
+    assert cli.main(["reproduce", "--help"]) == 0
+    options = capsys.readouterr().out
+    assert all(command.startswith("gpt1viz reproduce ") for command in commands.splitlines())
+    assert [word for word in re.findall(r"--[\w-]+", commands) if f"{word} " not in options] == []
+    for part in re.findall(r"--parts (\w+)", commands):
+        assert part in options
 
 
 def test_a_link_reopens_it_and_a_wrong_one_falls_back_aloud():

@@ -11,8 +11,12 @@ import streamlit as st
 
 from gpt1viz.figures import numbers
 from gpt1viz.reproduce import compare, drawings, results
-from gpt1viz.reproduce.plan import PARTS, jobs, settings
+from gpt1viz.reproduce.plan import jobs, settings
 from gpt1viz.text import t
+
+COMMANDS = """gpt1viz reproduce --workers 2 --precision bfloat16
+gpt1viz reproduce --parts table5 --tasks toy/mood --seeds 5
+gpt1viz reproduce --parts zero_shot --transformer-run runs/mine"""
 
 lang, dark = st.session_state.lang, components.dark()
 rows = results.stored()
@@ -111,15 +115,15 @@ split = state.choice(
 st.caption(t(f"paper.about_{split}", lang))
 
 for title, part in (("table", table_5), ("layers", layers), ("examples", examples)):
-    st.subheader(t(f"paper.{title}_title", lang), anchor=False)
+    st.header(t(f"paper.{title}_title", lang), anchor=False)
     with components.careful(lang):
         part(split)
     if title == "table":
         components.look_for("paper", lang)
-st.subheader(t("paper.zero_shot_title", lang), anchor=False)
+st.header(t("paper.zero_shot_title", lang), anchor=False)
 with components.careful(lang):
     zero_shot()
-st.subheader(t("paper.again_title", lang), anchor=False)
+st.header(t("paper.again_title", lang), anchor=False)
 st.markdown(t("paper.again", lang))
-st.code("gpt1viz reproduce\n" + "\n".join(f"gpt1viz reproduce --parts {part}" for part in PARTS), language="bash")
+st.code(COMMANDS, language="bash")
 components.show_code(lang, jobs, settings, results.estimate, compare.effects, compare.direction)
