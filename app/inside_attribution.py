@@ -31,7 +31,7 @@ POINTS = 40  # gradients that integrated gradients take, about
 
 def show(study: Study, lang: str) -> None:
     position = inside_target.place(study)
-    st.subheader(t("causes.attribution_title", lang), anchor=False)
+    st.header(t("causes.attribution_title", lang), anchor=False)
     choice = inside_target.choose(study, lang, position)
     method, baseline, named = _settings(study, lang)
     here = state.token_at(study, position)
@@ -175,7 +175,7 @@ def show_contrast(study: Study, lang: str) -> None:
         lang,
     )
     dark, words = components.dark(), {"a": choice.a, "b": choice.b}
-    st.subheader(state.plain(t("causes.contrast_title", lang, **words)), anchor=False)
+    st.header(state.plain(t("causes.contrast_title", lang, **words)), anchor=False)
     more = found.difference >= 0
     about = {"token": state.token_at(study, position), "difference": numbers.score(found.difference)}
     times = float(np.exp(min(abs(found.difference), 50)))

@@ -60,7 +60,7 @@ def _effect(study: Study, lang: str, off: tuple[tuple[int, int], ...]) -> None:
     k = min(CANDIDATES, len(before))
     ids = list(dict.fromkeys([*np.argsort(-before, kind="stable")[:k], *np.argsort(-after, kind="stable")[:k]]))
     tokens = state.entries(study.loaded.tokenizer, ids)
-    st.subheader(t("inside.effect_title", lang), anchor=False)
+    st.header(t("inside.effect_title", lang), anchor=False)
     st.caption(t("inside.effect_caption", lang, token=here))
     components.chart(
         before_after,
@@ -100,7 +100,7 @@ def _effects(study: Study, lang: str) -> HeadEffects | None:
 def _ranking(study: Study, lang: str, layer: int, head: int, left) -> None:
     """All heads, by what the next token loses or gains without each; the map of all goes to the left column."""
     config = study.loaded.model.config
-    st.subheader(t("inside.rank_title", lang), anchor=False)
+    st.header(t("inside.rank_title", lang), anchor=False)
     found = _effects(study, lang)
     if found is None:
         return

@@ -30,7 +30,7 @@ def show(study: Study, lang: str) -> None:
     part = shown_window(len(plain.tokens), study.focus, None)
     off = inside_edits.heads(st.session_state.edits, config)
     found = _lens(study, lang, part, off)
-    st.subheader(t("inside.lens_title", lang), anchor=False)
+    st.header(t("inside.lens_title", lang), anchor=False)
     by = state.choice("lens_by", t("inside.cells_by", lang), COLOURS, lambda name: t(f"inside.by_{name}", lang))
     if found is None:
         return
@@ -112,7 +112,7 @@ def _hover(study: Study, found: Lens, names: list[str], words: np.ndarray, lang:
 def _at_focus(study: Study, found: Lens, names: list[str], words: np.ndarray, at: int, lang: str) -> None:
     """The guesses after the focus token, place by place, the output on top."""
     here = state.plain(state.token_at(study, study.focus))
-    st.subheader(t("inside.lens_focus", lang), anchor=False)
+    st.header(t("inside.lens_focus", lang), anchor=False)
     choice = state.entries(study.loaded.tokenizer, [int(found.final[at])])[0]
     st.caption(t("inside.lens_focus_caption", lang, token=here, choice=state.plain(choice)))
     body = ""

@@ -29,7 +29,7 @@ NAMED = 40  # columns of the map up to which each is named there
 
 def show(study: Study, lang: str) -> None:
     plain, n = study.explanation, len(study.explanation.tokens)
-    st.subheader(t("causes.patch_title", lang), anchor=False)
+    st.header(t("causes.patch_title", lang), anchor=False)
     st.caption(t("causes.patch_about", lang))
     other = _second(study, second_text.box(study, lang), lang)
     choice = inside_target.choose(study, lang, n - 1)

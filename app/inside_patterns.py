@@ -25,7 +25,7 @@ def show(study: Study, lang: str) -> None:
     plain = study.explanation
     scores = _all_scores(study.model_id, study.stamp, plain.text)
     even = chance(plain.ids, causal=plain.causal)
-    st.subheader(t("inside.patterns_title", lang), anchor=False)
+    st.header(t("inside.patterns_title", lang), anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         pattern = state.choice(
             "pattern",
@@ -121,7 +121,7 @@ def _matrix(study: Study, place: tuple[int, int], score: float, lang: str) -> No
 
 def _list(found: dict, even: dict[str, float], lang: str) -> None:
     """For every pattern, the heads that show it."""
-    st.subheader(t("inside.list_title", lang), anchor=False)
+    st.header(t("inside.list_title", lang), anchor=False)
     st.caption(t("inside.list_caption", lang, share=numbers.weight(AT_LEAST)))
     rows = ""
     for name, heads in found.items():

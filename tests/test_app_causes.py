@@ -102,7 +102,7 @@ def test_tokens_can_be_typed_and_wrong_ones_are_said(bundled):
     app = opened("inside", tab="contrast", text=WOMAN)
     top = explain(bundled.model, bundled.tokenizer, WOMAN).next_ids[-1]
     first, second = (f"{piece.text}" for piece in bundled.tokenizer.pieces(top[:2].tolist()))
-    assert t("causes.contrast_title", "en", a=first, b=second) in [heading.value for heading in app.subheader]
+    assert t("causes.contrast_title", "en", a=first, b=second) in [heading.value for heading in app.header]
     enter(app, "box_token_b", "king")
     assert well(app) and app.session_state.token_b == "king</w>" and linked(app)["token_b"] == "king</w>"
     enter(app, "box_token_b", "two words")

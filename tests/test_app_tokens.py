@@ -30,7 +30,7 @@ def test_steps_words_and_merges(lang, bundled):
     app = opened("tokens", lang=lang, text=TEXT, pos=str(pos))
     assert well(app) and not app.warning
     word, n = steps.words[nth], len(steps.words[nth].merges)
-    assert t("tokens.merges", lang, word="unbelievable") in [heading.value for heading in app.subheader]
+    assert t("tokens.merges", lang, word="unbelievable") in [heading.value for heading in app.header]
     assert app.slider(key="merge").value == n > 3
     for entry, id in zip(word.entries, word.ids, strict=True):
         assert f">{id}</dt><span>{entry}<" in shown(app)

@@ -70,7 +70,7 @@ if lifted:
 
 components.look_for("attention", lang)
 
-st.subheader(t("app.cell_title", lang), anchor=False)
+st.header(t("app.cell_title", lang), anchor=False)
 st.caption(
     t(
         "app.cell_caption" if config.d_head > 8 else "app.cell_caption_few",
@@ -98,7 +98,7 @@ with components.careful(lang):
 
 adds, off = st.columns(2, gap="medium")
 with adds, components.careful(lang):
-    st.subheader(t("app.adds_title", lang), anchor=False)
+    st.header(t("app.adds_title", lang), anchor=False)
     output = head_output(model, shown.weights[layer, :, study.focus], shown.field("v")[layer], layer, head)
     st.caption(
         t(
@@ -123,7 +123,7 @@ with adds, components.careful(lang):
     if config.norm == "post":
         st.caption(t("app.adds_lens", lang))
 with off, components.careful(lang):
-    st.subheader(t("app.off_title", lang), anchor=False)
+    st.header(t("app.off_title", lang), anchor=False)
     st.caption(t("app.off_caption", lang, layer=layer, head=head))
     before = shown.next_probability[study.focus][:5]
     ids = shown.next_ids[study.focus][:5]

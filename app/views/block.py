@@ -30,12 +30,12 @@ def walked_through() -> Walk:
 def walk() -> None:
     """The focus token's vectors step by step, and how much each block adds."""
     walked = walked_through()
-    st.subheader(t("block.walk_title", lang, layer=layer), anchor=False)
+    st.header(t("block.walk_title", lang, layer=layer), anchor=False)
     with components.careful(lang):
         block_drawing.show(config.norm, block_panels.lengths_of(walked, focus), dark, lang)
         st.caption(t("block.drawing_caption", lang, token=state.plain(state.token_at(study, focus))))
         block_panels.stream(study, walked, layer)
-    st.subheader(t("block.lengths_title", lang), anchor=False)
+    st.header(t("block.lengths_title", lang), anchor=False)
     with components.careful(lang):
         block_panels.by_layer(study, layer)
 
@@ -45,7 +45,7 @@ def mlp() -> None:
     walked = walked_through()
     top = active_units(model, walked, layer, focus, ACTIVE)
     unit = chosen_unit(int(top.units[0]), walked.mlp_pre.shape[1])
-    st.subheader(t("block.mlp_title", lang), anchor=False)
+    st.header(t("block.mlp_title", lang), anchor=False)
     left, right = st.columns([1.1, 1], gap="medium")
     with left, components.careful(lang):
         block_panels.curve(study, walked, top, layer, unit)
@@ -55,7 +55,7 @@ def mlp() -> None:
     sizes = {"width": f"{walked.mlp_pre.shape[1]:,}", "channels": config.n_embd, "n": len(plain.tokens)}
     st.caption(t("block.mlp_caption", lang, **sizes))
 
-    st.subheader(t("block.unit_title", lang, layer=layer, unit=unit), anchor=False)
+    st.header(t("block.unit_title", lang, layer=layer, unit=unit), anchor=False)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall"):
         state.index_box("unit", t("block.unit", lang), walked.mlp_pre.shape[1], on_change=pick)
         for i in top.units.tolist():
@@ -95,7 +95,7 @@ def pick(chosen: int | None = None) -> None:
 
 def norms() -> None:
     """LayerNorm after each addition, as in GPT-1, and before each sub-layer."""
-    st.subheader(t("block.norms_title", lang), anchor=False)
+    st.header(t("block.norms_title", lang), anchor=False)
     with components.careful(lang):
         block_norms.side_by_side(study)
 

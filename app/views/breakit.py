@@ -171,7 +171,7 @@ def compared(pair: tuple[str, str]) -> None:
             sides = [results.side(run.name, models.stamp(models.run_id(run.name))) for run in runs]
         if runs[0].settings["text"]["digest"] != runs[1].settings["text"]["digest"]:
             st.warning(t("breakit.other_vocabulary", lang))
-        st.subheader(t("breakit.measured", lang), anchor=False)
+        st.header(t("breakit.measured", lang), anchor=False)
         st.markdown(words(pair[1], "measured", **results.in_words(*sides)))
         st.html(panels.page(results.table(names, sides, lang), components.dark()))
         st.caption(t("breakit.table_caption", lang, n=len(sides[0].measured.own), early=sides[0].early))
@@ -179,7 +179,7 @@ def compared(pair: tuple[str, str]) -> None:
     with components.careful(lang):
         draw_curves(names, runs)
     with components.careful(lang):
-        st.subheader(t("breakit.writes", lang), anchor=False)
+        st.header(t("breakit.writes", lang), anchor=False)
         for column, name, run in zip(side_by_side.two("samples"), names, runs, strict=True):
             with column:
                 st.caption(name)
@@ -191,7 +191,7 @@ def compared(pair: tuple[str, str]) -> None:
 
 def everything() -> None:
     """The difference that each trained pair comes to; the others are hollow."""
-    st.subheader(t("breakit.all", lang), anchor=False)
+    st.header(t("breakit.all", lang), anchor=False)
     if not st.toggle(t("breakit.all_show", lang), key="all_pairs", persist_state="session"):
         return
     found, bar = {}, st.progress(0.0)
@@ -224,7 +224,7 @@ def everything() -> None:
 
 def draw_curves(names: list[str], runs: list) -> None:
     lines = [live.line(run)._replace(name=name) for name, run in zip(names, runs, strict=True)]
-    st.subheader(t("train.curves", lang), anchor=False)
+    st.header(t("train.curves", lang), anchor=False)
     title, data = t("train.curves", lang), live.as_data(lines)
     components.chart(curves, lines, ("loss",), key="losses", title=title, data=data)
     early = [results.beginning(line) for line in lines]
@@ -237,7 +237,7 @@ def draw_curves(names: list[str], runs: list) -> None:
 
 def looks(names: list[str], runs: list, first: tuple[int, int]) -> None:
     """A head of each on the shared text, `first` at the beginning, and what each expects behind the focus."""
-    st.subheader(t("app.attention", lang), anchor=False)
+    st.header(t("app.attention", lang), anchor=False)
     text = state.text_box(lang)
     if not text.strip():
         st.info(t("app.empty", lang))

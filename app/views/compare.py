@@ -74,7 +74,7 @@ elif first.text != second.text:
 st.caption(t("compare.agreed", lang, n=len(agreed), a=n_a, b=n_b))
 
 # ---- surprisal
-st.subheader(t("compare.surprisal", lang), anchor=False)
+st.header(t("compare.surprisal", lang), anchor=False)
 kind = components.chosen_colour("surprisal")
 left, right = side_by_side.two("compare_strips")
 with left:
@@ -124,7 +124,7 @@ else:
 components.look_for("compare", lang)
 
 # ---- attention
-st.subheader(t("compare.attention", lang), anchor=False)
+st.header(t("compare.attention", lang), anchor=False)
 weights_a, weights_b = first.weights[layer, head], second.weights[layer_b, head_b]
 locked = st.session_state.get("locked", False)
 key = state.index("key", n_a, int(weights_a[a.focus].argmax())) if locked else int(weights_a[a.focus].argmax())
@@ -162,7 +162,7 @@ if len(agreed):
     st.caption(t("compare.weights_caption", lang, **heads))
 
 # ---- the next token
-st.subheader(t("compare.next", lang), anchor=False)
+st.header(t("compare.next", lang), anchor=False)
 sides = [(first, a.focus), (second, focus_b)]
 highest = numbers.nice_limit(max(float(x.next_probability[at].max()) for x, at in sides))
 candidates = [
@@ -206,7 +206,7 @@ if both:
 st.caption(t("compare.next_change_caption" if both else "compare.next_none", lang))
 
 # ---- the residual stream
-st.subheader(t("compare.stream", lang), anchor=False)
+st.header(t("compare.stream", lang), anchor=False)
 compare_stream.show(a, b)
 
 components.show_code(

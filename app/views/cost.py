@@ -128,18 +128,18 @@ def part_bars(kind: str, parts: dict, show, roles: dict, unit: float) -> None:
 
 left, right = side_by_side.two("cost_parts")
 with left:
-    st.subheader(t("cost.parameters_title", lang), anchor=False)
+    st.header(t("cost.parameters_title", lang), anchor=False)
     part_bars("parameters", parameters, lambda value: numbers.short(value, lang), ROLES, 1e6)
     st.caption(t("cost.parameters_caption", lang, n=f"{config.n_params:,}"))
 with right:
-    st.subheader(t("cost.flops_title", lang), anchor=False)
+    st.header(t("cost.flops_title", lang), anchor=False)
     part_bars("flops", forward, numbers.operations, ROLES, 1e6)
     st.caption(t("cost.flops_caption", lang, n=f"{config.n_ctx:,}"))
 components.look_for("cost", lang)
 
 left, right = side_by_side.two("cost_growth")
 with left:
-    st.subheader(t("cost.length_title", lang), anchor=False)
+    st.header(t("cost.length_title", lang), anchor=False)
     lengths = np.unique(np.linspace(1, max(4 * config.n_ctx, 8192), 65).astype(int))
     by_length = [costs.forward_flops(config, int(n)) for n in lengths]
     names = {part: t(f"cost.part_{part}", lang) for part in by_length[0]}
@@ -158,7 +158,7 @@ with left:
     crossing = (forward["projections"] + forward["mlp"]) * config.n_ctx / forward["pairs"]
     st.caption(t("cost.length_caption", lang, n=f"{crossing:,.0f}"))
 with right:
-    st.subheader(t("cost.depth_title", lang), anchor=False)
+    st.header(t("cost.depth_title", lang), anchor=False)
     depths = np.arange(0, max(2 * config.n_layer, 24) + 1)
     rows = {part: parameters[part] for part in ("tokens", "positions", "attention", "mlp")}
     by_depth = {
@@ -179,16 +179,16 @@ with right:
     )
     st.caption(t("cost.depth_caption", lang))
 
-st.subheader(t("cost.memory_title", lang), anchor=False)
+st.header(t("cost.memory_title", lang), anchor=False)
 part_bars("memory", memory, numbers.size, MEMORY_ROLES, 1e9)
 st.caption(t("cost.memory_caption", lang, n=max(1, texts // n_devices), ctx=f"{config.n_ctx:,}", width=8 * width))
 
-st.subheader(t("cost.now_title", lang), anchor=False)
+st.header(t("cost.now_title", lang), anchor=False)
 st.markdown(t("cost.now", lang, words=numbers.short(costs.BOOKS_WORDS, lang)))
 st.html(cost_tables.hardware(device, n_devices, utilisation, half, price, lang, dark))
 st.caption(t("cost.now_caption", lang, share=f"{utilisation:.0%}"))
 
-st.subheader(t("cost.later_title", lang), anchor=False)
+st.header(t("cost.later_title", lang), anchor=False)
 st.html(cost_tables.generations(lang, dark))
 st.markdown(t("cost.later", lang))
 with st.expander(t("cost.sources", lang)):

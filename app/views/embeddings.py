@@ -292,25 +292,25 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     components.colour_by(lang, "probability", ("probability", "surprisal", "entropy", "rank"))
     state.index_box("pos", t("app.position", lang), n)
 
-st.subheader(t("embeddings.sum_title", lang), anchor=False)
+st.header(t("embeddings.sum_title", lang), anchor=False)
 with components.careful(lang):
     sums()
 components.look_for("embeddings", lang)
 
-st.subheader(t("embeddings.near_title", lang, token=state.plain(name)), anchor=False)
+st.header(t("embeddings.near_title", lang, token=state.plain(name)), anchor=False)
 st.caption(t("embeddings.near_caption", lang))
 with components.careful(lang):
     neighbours()
 
-st.subheader(t("embeddings.places_title", lang), anchor=False)
+st.header(t("embeddings.places_title", lang), anchor=False)
 with components.careful(lang):
     places()
 
-st.subheader(t("embeddings.map_title", lang), anchor=False)
+st.header(t("embeddings.map_title", lang), anchor=False)
 with components.careful(lang):
     word_map()
 
-st.subheader(t("embeddings.joint_title", lang), anchor=False)
+st.header(t("embeddings.joint_title", lang), anchor=False)
 st.caption(t("embeddings.joint_caption", lang))
 with components.careful(lang):
     joint()

@@ -99,7 +99,7 @@ def start(arguments: list[str], content: dict[str, bytes], wanted: str) -> None:
         session.ft_refused = error
 
 
-st.subheader(t("finetune.begin", lang), anchor=False)
+st.header(t("finetune.begin", lang), anchor=False)
 st.caption(t("finetune.checkpoint", lang, model=state.plain(loaded.info.name)))
 arguments = None
 with components.careful(lang):
@@ -256,7 +256,7 @@ def choose_run() -> str | None:
     return session.tuned
 
 
-st.subheader(t("finetune.learning", lang), anchor=False)
+st.header(t("finetune.learning", lang), anchor=False)
 name = choose_run()
 if name is not None:
     now = shown_state(name)
@@ -273,7 +273,7 @@ if name is not None:
 
 
 def matrix(task: dict, rows: list[dict]) -> None:
-    st.subheader(t("finetune.confusion", lang), anchor=False)
+    st.header(t("finetune.confusion", lang), anchor=False)
     if results.is_scores(rows):
         st.caption(t("finetune.no_confusion", lang))
         return
@@ -294,7 +294,7 @@ def matrix(task: dict, rows: list[dict]) -> None:
 
 
 def wrong(task: dict, rows: list[dict]) -> None:
-    st.subheader(t("finetune.errors", lang), anchor=False)
+    st.header(t("finetune.errors", lang), anchor=False)
     found, most = results.errors(rows), MOST_ERRORS_OF_WORDS if task["kind"] == "token" else MOST_ERRORS
     st.caption(t("finetune.errors_caption", lang, n=len(found), m=len(rows), shown=min(len(found), most)))
     if found:
@@ -303,7 +303,7 @@ def wrong(task: dict, rows: list[dict]) -> None:
 
 def attention(run, rows: list[dict], kind: str) -> None:
     """One example of the validation split: what ◆extract looks at at the run's first checkpoint and at its last."""
-    st.subheader(t("finetune.attention", lang), anchor=False)
+    st.header(t("finetune.attention", lang), anchor=False)
     (first, _), (last, _) = run.checkpoints()[0], run.checkpoints()[-1]
     ends = [models.run_id(run.name, step) for step in (first, last)]
     tuned = models.load(ends[1], models.stamp(ends[1]))
@@ -329,7 +329,7 @@ def attention(run, rows: list[dict], kind: str) -> None:
 
 
 def try_it(run, rows: list[dict], task: dict) -> None:
-    st.subheader(t("finetune.try", lang), anchor=False)
+    st.header(t("finetune.try", lang), anchor=False)
     id = models.run_id(run.name)
     when = models.stamp(id)
     tuned = models.load(id, when)

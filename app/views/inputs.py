@@ -123,7 +123,7 @@ if unknown := sum(piece.unknown for text in texts for piece in tokenizer.tokeniz
 
 # ---- rows
 
-st.subheader(t("inputs.rows_title", lang), anchor=False)
+st.header(t("inputs.rows_title", lang), anchor=False)
 n_ctx = model.config.n_ctx
 state.asked("cut", TRUNCATIONS[0], state.one_of(TRUNCATIONS))
 state.asked("ctx", 0, state.between(SHORTEST, 100_000))  # 0: all that the model reads
@@ -206,7 +206,7 @@ st.caption("  \n".join(said))
 
 # ---- the classifier
 
-st.subheader(t("inputs.answer_title", lang), anchor=False)
+st.header(t("inputs.answer_title", lang), anchor=False)
 which = {"similarity": "both", "choice": "choice", "token": "token"}.get(kind, "one")
 first, other = laid.rows[0].extract, laid.rows[-1].extract
 st.caption(t(f"inputs.read_{which}", lang, position=first, other=other, c=config.n_embd, n=len(rows)))
@@ -238,7 +238,7 @@ else:
 
 # ---- the first token sees only itself
 
-st.subheader(t("inputs.first_title", lang), anchor=False)
+st.header(t("inputs.first_title", lang), anchor=False)
 st.caption(t("inputs.first_about", lang))
 LAST_WORD = re.compile(r"[^\W_]+(?=[\W_]*$)")
 edited = next((n for n in reversed(range(3 if kind == "choice" else len(texts))) if LAST_WORD.search(texts[n])), None)

@@ -27,7 +27,7 @@ key = (study.model_id, study.stamp, plain.text)
 steps = state.written(study)
 ids = list(steps[-1].ids) if steps else state.typed_ids(study)
 
-st.subheader(t("app.distribution", lang), anchor=False)
+st.header(t("app.distribution", lang), anchor=False)
 controls = st.columns(4, gap="medium", vertical_alignment="bottom")
 
 
@@ -142,7 +142,7 @@ context = tokenizer.decode(ids[-6:])
 st.caption(t("app.columns_caption", lang, context=state.plain(f"… {context}" if len(ids) > 6 else context)))
 components.look_for("next", lang)
 
-st.subheader(t("app.written", lang), anchor=False)
+st.header(t("app.written", lang), anchor=False)
 writing = st.session_state.get("to_write", 0)
 full = len(steps) >= MOST_STEPS
 with st.container(horizontal=True):
@@ -185,7 +185,7 @@ else:
         st.caption(t(f"app.{which}", lang, n=picked, u="" if step.u is None else f"{step.u:.3f}"))
         st.html(table(step.distribution(), step.u is None))
 
-st.subheader(t("app.surprisal_title", lang), anchor=False)
+st.header(t("app.surprisal_title", lang), anchor=False)
 components.chart(
     surprisal,
     plain.tokens,

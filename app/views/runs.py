@@ -59,7 +59,7 @@ def pick(name: str, words: str, options: tuple[str, ...]) -> str:
 
 def compare(runs: dict[str, Run]) -> None:
     """Curves and settings of some runs."""
-    st.subheader(t("runs.compare", lang), anchor=False)
+    st.header(t("runs.compare", lang), anchor=False)
     state.asked("compare", [*runs][:2], lambda text: [name for name in text.split(",") if name in runs])
     st.session_state.compare = [name for name in st.session_state.compare if name in runs]
     chosen = st.multiselect(
@@ -103,7 +103,7 @@ def facts_of(run: Run) -> dict[str, str]:
 
 def scrub(runs: dict[str, Run]) -> None:
     """A slider through a run's checkpoints: attention, the next token and the sample move together."""
-    st.subheader(t("runs.scrub", lang), anchor=False)
+    st.header(t("runs.scrub", lang), anchor=False)
     names = [name for name, run in runs.items() if run.checkpoints()]
     if not names:
         st.caption(t("runs.no_checkpoints", lang))

@@ -74,21 +74,21 @@ def window(n: int, most: int, centre: int) -> slice:
 
 
 with components.careful(lang):
-    st.subheader(t("tokens.cleaning", lang), anchor=False)
+    st.header(t("tokens.cleaning", lang), anchor=False)
     st.caption(t("tokens.cleaning_caption", lang, n=panels.MOST))
     rows = [(t("tokens.typed", lang), "", steps.texts[0][1])]
     rows += [(t(f"tokens.step_{name}", lang), before, after) for (_, before), (name, after) in pairwise(steps.texts)]
     st.html(panels.page(panels.cleaning(rows, t("tokens.unchanged", lang)), dark))
 
 with components.careful(lang):
-    st.subheader(t("tokens.words", lang), anchor=False)
+    st.header(t("tokens.words", lang), anchor=False)
     st.caption(t("tokens.words_caption", lang))
     shown = window(len(steps.words), WORDS, nth)
     st.html(panels.page(panels.words(steps.words[shown], nth - shown.start), dark))
 
 with components.careful(lang):
     name = state.plain(panels.shortened(visible(word.word)))
-    st.subheader(t("tokens.merges", lang, word=name), anchor=False)
+    st.header(t("tokens.merges", lang, word=name), anchor=False)
     n, total = len(word.merges), f"{len(tokenizer.merges):,}"
     place = (chosen, plain.text, nth)
     if st.session_state.setdefault("merges_of", place) != place:
@@ -112,7 +112,7 @@ with components.careful(lang):
     st.html(panels.page(panels.entries(word), dark))
 
 with components.careful(lang):
-    st.subheader(t("tokens.other", lang), anchor=False)
+    st.header(t("tokens.other", lang), anchor=False)
     st.caption(t("tokens.other_caption", lang))
     ours, theirs = ([piece for stretch in both for piece in stretch[side]] for side in (0, 1))
     unknown = [sum(piece.unknown for piece in side) for side in (ours, theirs)]

@@ -198,7 +198,7 @@ def form() -> None:
     except GPT1VizError as error:
         st.info(state.plain(error.message(lang)))
         return
-    st.subheader(t("train.plan", lang), anchor=False)
+    st.header(t("train.plan", lang), anchor=False)
     measured, cost = speed.trials().ask(config, speed.without_budget(settings))
     st.fragment(cost_panel, run_every=None if measured else 1)(plan, found.n_tokens, measured)
     steps = speed.as_budget(settings, config.n_ctx, cost)[1] if cost else None
@@ -224,7 +224,7 @@ def attention(name: str) -> None:
     run = jobs.find(name)
     if run is None or not run.checkpoints():
         return
-    st.subheader(t("app.attention", lang), anchor=False)
+    st.header(t("app.attention", lang), anchor=False)
     if (text := state.text_box(lang)).strip():
         st.fragment(live.newest, run_every=3 if run.state == "running" else None)(name, text, lang)
 
@@ -239,7 +239,7 @@ state.also_link(run=watched or None)
 if not watched:
     form()
 else:
-    st.subheader(state.plain(watched), anchor=False)
+    st.header(state.plain(watched), anchor=False)
     live.watch(watched, lang)
     attention(watched)
 components.look_for("train", lang)
