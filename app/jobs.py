@@ -24,6 +24,7 @@ import streamlit as st
 
 from gpt1viz.checkpoints import run_steps
 from gpt1viz.errors import GPT1VizError
+from gpt1viz.reading import expanded
 from gpt1viz.training import runs
 from gpt1viz.training.runs import Run
 
@@ -69,7 +70,7 @@ def _jobs() -> Jobs:
 
 
 def runs_folder() -> Path:
-    return Path(os.environ.get("GPT1VIZ_RUNS") or "runs").expanduser().absolute()
+    return expanded(os.environ.get("GPT1VIZ_RUNS") or "runs").absolute()
 
 
 def read_only() -> bool:
@@ -94,14 +95,19 @@ def is_name(name: str) -> bool:
     return NAME.fullmatch(name) is not None
 
 
+def is_run(name: str) -> bool:
+    """Whether a run may be called so and is no link that leads out of the folder of runs."""
+    return is_name(name) and not (runs_folder() / name).is_symlink()
+
+
 def path_of(name: str) -> Path:
     """The folder of a run.
 
     Raises:
-        GPT1VizError: no run can be called so.
+        GPT1VizError: no run can be called so, or it is a link to somewhere else.
     """
-    if not is_name(name):
-        raise GPT1VizError("app_run_name", name=name[:60])
+    if not is_run(name):
+        raise GPT1VizError("app_run_link" if is_name(name) else "app_run_name", name=name[:60])
     return runs_folder() / name
 
 
@@ -115,7 +121,7 @@ def free_name(wanted: str) -> str:
 def with_checkpoints() -> list[str]:
     """Runs that can be looked at, by name."""
     found = (path for path in runs_folder().glob("*/checkpoints") if any(path.glob("step-*")))
-    return sorted(path.parent.name for path in found if is_name(path.parent.name))
+    return sorted(path.parent.name for path in found if is_run(path.parent.name))
 
 
 # ---- looking
@@ -123,7 +129,7 @@ def with_checkpoints() -> list[str]:
 
 def all_runs() -> list[Run]:
     """The runs in the folder, the latest first."""
-    return [run for run in runs.list_runs(runs_folder()) if is_name(run.name)]
+    return [run for run in runs.list_runs(runs_folder()) if is_run(run.name)]
 
 
 def find(name: str) -> Run | None:
@@ -225,11 +231,10 @@ def resume(name: str, lang: str = "en") -> None:
     with _jobs().lock:
         _may_start(name)
         run = runs.read_run(path_of(name))
-        kind = run.settings.get("kind", "pretrain")
-        command = "finetune" if kind == "finetune" else "train"
+        command = "finetune" if run.kind == "finetune" else "train"
         with _writing():
             (run.path / runs.STOP).unlink(missing_ok=True)  # asked for when it had ended already
-            _begin(name, kind, [command, "--resume", str(run.path), "--watch-stdin", "--lang", lang])
+            _begin(name, run.kind, [command, "--resume", str(run.path), "--watch-stdin", "--lang", lang])
 
 
 def stop(name: str) -> None:

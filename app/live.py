@@ -62,7 +62,11 @@ def line(run: Run) -> Line:
 
 def _columns(rows: list[dict], kind: str) -> dict[str, np.ndarray]:
     rows = [row for row in rows if row.get("kind") == kind]
-    return {name: np.array([row.get(name, np.nan) for row in rows], float) for name in COLUMNS} if rows else {}
+    return {name: np.array([_number(row.get(name)) for row in rows]) for name in COLUMNS} if rows else {}
+
+
+def _number(value: object) -> float:
+    return float(value) if isinstance(value, int | float) else np.nan
 
 
 def as_data(lines: list[Line]):

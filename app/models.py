@@ -78,7 +78,7 @@ def location(model_id: str) -> Path | None:
     """Where a checkpoint is now; None if it is not here."""
     if model_id.startswith(RUNS):
         name, at, step = model_id.removeprefix(RUNS).partition("@")
-        if not jobs.is_name(name) or (at and not (step.isascii() and step.isdecimal())):
+        if not jobs.is_run(name) or (at and not (step.isascii() and step.isdecimal())):
             return None
         steps = checkpoints.run_steps(jobs.runs_folder() / name)
         return steps.get(int(step)) if at else next(reversed(steps.values()), None)

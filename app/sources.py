@@ -16,6 +16,7 @@ from gpt1viz.data.sources import KINDS
 from gpt1viz.data.toys.stories import HELD_OUT, stories
 from gpt1viz.download import cache_folder
 from gpt1viz.errors import GPT1VizError
+from gpt1viz.reading import expanded
 from gpt1viz.text import t
 
 FOLDER = "folder:"
@@ -101,9 +102,7 @@ def toy_stories() -> str:
 
 
 def _allowed() -> dict[str, Path]:
-    paths = [
-        Path(name).expanduser().absolute() for name in os.environ.get("GPT1VIZ_TEXTS", "").split(os.pathsep) if name
-    ]
+    paths = [expanded(name).absolute() for name in os.environ.get("GPT1VIZ_TEXTS", "").split(os.pathsep) if name]
     return {path.name: path for path in paths if path.exists()}
 
 

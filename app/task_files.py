@@ -28,7 +28,8 @@ def rows_of(name: str, content: bytes) -> list[tuple[int, dict]]:
         GPT1VizError: it cannot be read; the sentence names the file as the reader does.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / f"data.{name.rpartition('.')[2].lower()}"
+        suffix = name.rpartition(".")[2].lower()
+        path = Path(folder) / f"data.{suffix if suffix in SUFFIXES else SUFFIXES[0]}"
         path.write_bytes(content)
         try:
             return [(line, {str(column): value for column, value in row.items()}) for line, row in read_table(path)]

@@ -21,6 +21,7 @@ from . import formats
 from .config import GPT1Config
 from .errors import GPT1VizError
 from .model import GPT1, TaskHead
+from .reading import expanded
 
 if TYPE_CHECKING:
     from .tokenizer import Tokenizer
@@ -208,7 +209,7 @@ def _find(what: str | Path, download: bool) -> ModelEntry:
         if not download:
             raise GPT1VizError("not_downloaded", model=what)
         return _openai_entry(downloads.openai_gpt())
-    entry = folder_entry(Path(what).expanduser())
+    entry = folder_entry(expanded(what))
     if not os.path.exists(entry.location):  # Path.exists raises on names that are too long
         raise GPT1VizError("no_such_model", model=what, known=", ".join(list_models()))
     return entry
@@ -221,7 +222,7 @@ def _entries() -> Iterator[ModelEntry]:
     for repo, folder in downloads.cached_hub_models():
         yield _hub_entry(HUB + repo, folder)
     for name in filter(None, os.environ.get("GPT1VIZ_MODELS", "").split(os.pathsep)):
-        if (folder := _restored(Path(name).expanduser())).is_dir():
+        if (folder := _restored(expanded(name))).is_dir():
             yield folder_entry(folder)
 
 
@@ -265,7 +266,7 @@ def _check(model: GPT1, tokenizer: "Tokenizer | None") -> None:
 @contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
     """A new folder that takes the place of `folder` if all goes well and vanishes if not."""
-    folder = _restored(folder.expanduser().resolve())
+    folder = _restored(expanded(folder).resolve())
     if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - WRITTEN):
         raise GPT1VizError("save_other_files", path=folder)
     mark = secrets.token_hex(4)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import GPT1VizError
+from .reading import expanded
 from .text import t
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def add(app: typer.Typer, lang: str) -> None:
             "kind": kind,
             "labels": labels.split(",") if labels else [],
             "metric": metric,
-            "folder": folder and str(folder.expanduser().absolute()),
+            "folder": folder and str(expanded(folder).absolute()),
         }
         source = {"checkpoint": _absolute(checkpoint), "task": _absolute(task), **reading}
         return _finetune(source, run, asked, resume=False, dry_run=dry_run, watch_stdin=watch_stdin, lang=lang)
@@ -107,7 +108,7 @@ def _finetune(source: dict, run: Path, asked: dict, *, resume: bool, dry_run: bo
         raise GPT1VizError("plan_field", field=name, known=", ".join(known))
     loaded, task = load(source["checkpoint"]), _task(source)
     settings = FinetuneSettings.suited(loaded.model.config, **asked)
-    path = run.expanduser().absolute()
+    path = expanded(run).absolute()
     if dry_run:
         return _dry_run(loaded, task, settings, lang)
     with joined(settings.device) as world:
@@ -159,7 +160,7 @@ def _score(loaded, paths: list[str], books: Path | None, stride: int | None) -> 
 
     if not paths:
         raise GPT1VizError("evaluate_no_head", name=loaded.info.name)
-    text = encode(paths, loaded.tokenizer, books and str(books.expanduser()))
+    text = encode(paths, loaded.tokenizer, books and str(expanded(books)))
     for name, value in score(loaded.model, text, stride).items():
         print(f"{name} {value:.4f}")
 
@@ -172,6 +173,6 @@ def _column(text) -> str | int | list:
 
 def _absolute(name: str) -> str:
     """A path from the root, so that a run can be resumed from another folder; other names as they are."""
-    path = Path(name).expanduser()
+    path = expanded(name)
     run = path.with_name(path.name.partition("@")[0])
     return str(path.absolute()) if run.exists() else name

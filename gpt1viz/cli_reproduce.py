@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from .errors import GPT1VizError
+from .reading import expanded
 from .text import t
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def add(app: typer.Typer, lang: str) -> None:
         if "zero_shot" in (parts or []) and not runs:
             raise GPT1VizError("reproduce_no_runs")
         wanted = _planned(parts or [], tasks or [], seeds, places, precision)
-        folder = out.expanduser().absolute()
+        folder = expanded(out).absolute()
         left = run.missing(wanted, folder)
         print(t("reproduce.jobs", lang, n=len(wanted), done=len(wanted) - len(left), path=folder), flush=True)
         if dry_run:

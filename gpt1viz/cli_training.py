@@ -10,6 +10,7 @@ import typer
 from . import cli_finetune
 from .cli_finetune import STOPPED
 from .errors import GPT1VizError
+from .reading import expanded
 from .text import t
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def add(app: typer.Typer, lang: str) -> None:
         if zero_shot:
             plan = plan.tried_on(zero_shot)
         if books:
-            plan = replace(plan, books=str(books.expanduser().absolute()))
+            plan = replace(plan, books=str(expanded(books).absolute()))
         plan = plan.within(minutes=minutes, steps=steps, tokens=tokens).changed(parse_changes(changes or ()))
         if dry_run:
             return _dry_run(plan, lang)
@@ -103,7 +104,7 @@ def _train(plan: "Plan", path: Path, resume: bool, watch_stdin: bool, lang: str)
         raise GPT1VizError("plan_no_text")
     if not resume and (path / METRICS).exists():
         raise GPT1VizError("training_run_exists", path=path)
-    settings, path = plan.settings, path.expanduser().absolute()
+    settings, path = plan.settings, expanded(path).absolute()
     with joined(settings.device) as world:
         ready = prepare(plan, path, world, lang)
         config = plan.config(ready.tokenizer.n_vocab)
@@ -177,7 +178,8 @@ def _numbers(run: "Run") -> tuple[str, str]:
     """The last loss, on the validation text where there is one, and its bits a character."""
     rows = run.metrics("eval") or run.metrics("train")
     last = rows[-1] if rows else {}
-    return tuple(f"{last[name]:.3f}" if name in last else "–" for name in ("loss", "bits_per_character"))  # pyright: ignore
+    found = [last.get(name) for name in ("loss", "bits_per_character")]
+    return tuple(f"{value:.3f}" if isinstance(value, int | float) else "–" for value in found)  # pyright: ignore
 
 
 def _compare(runs: list["Run"], lang: str) -> None:

@@ -1,4 +1,4 @@
-"""Reading a checkpoint's small files: only real files, and only so much of them, whoever put them there."""
+"""Paths and small files that others name or put there: no surprise may come of either."""
 
 import errno
 import os
@@ -22,3 +22,8 @@ def read_bytes(path: Path, n: int = -1) -> bytes:
         raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
     with path.open("rb") as file:
         return file.read(n)
+
+
+def expanded(path: str | Path) -> Path:
+    """A path with the user's home for `~`; a `~name` that is no user's stays what it is, where pathlib would raise."""
+    return Path(os.path.expanduser(path))

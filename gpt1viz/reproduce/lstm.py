@@ -24,6 +24,7 @@ from ..config import GPT1Config
 from ..errors import GPT1VizError
 from ..linear import Linear, linear
 from ..model import Output
+from ..reading import expanded
 from ..training.loop import Callback, Outcome
 from ..training.prepare import encode
 from ..training.pretrain import PretrainSettings, pretrain
@@ -179,7 +180,7 @@ def load_lstm(what: str | Path = BUNDLED) -> Loaded:
     Raises:
         GPT1VizError: nothing there, damaged files, or another model.
     """
-    entry = checkpoints.folder_entry(Path(what).expanduser())
+    entry = checkpoints.folder_entry(expanded(what))
     values = formats.read_json(entry.location / "config.json")
     if values.get("format") != FORMAT:
         raise GPT1VizError("checkpoint_foreign", path=entry.location / "config.json", found=values.get("format"))

@@ -9,6 +9,7 @@ from typing import Any
 
 from ..config import GPT1Config
 from ..errors import GPT1VizError
+from ..reading import expanded
 from . import files
 from .pretrain import PretrainSettings
 
@@ -124,7 +125,7 @@ class Plan:
 
 def _absolute(names: Sequence[str]) -> tuple[str, ...]:
     """Paths from the root, so that a run can be resumed from another folder; other names as they are."""
-    paths = [Path(name).expanduser() for name in names]
+    paths = [expanded(name) for name in names]
     return tuple(str(path.absolute()) if path.exists() else name for path, name in zip(paths, names, strict=True))
 
 

@@ -23,6 +23,7 @@ from torch.optim import Optimizer
 
 from ..checkpoints import run_steps
 from ..errors import GPT1VizError
+from ..reading import expanded
 from ..tokenizer import Tokenizer
 from . import files
 from .optim import save_optimizer
@@ -40,7 +41,7 @@ class RunWriter:
     """
 
     def __init__(self, path: str | Path, resume: bool = False):
-        self.path, self.resume = Path(path).expanduser().absolute(), resume
+        self.path, self.resume = expanded(path).absolute(), resume
         self._status: dict = {"state": "running", "step": 0, "progress": 0.0, "message": None}
         self._begun, self._written = False, float("-inf")
         self._rows: dict[str, Path] = {"metrics": self.path / METRICS, "samples": self.path / SAMPLES}

@@ -10,6 +10,8 @@ from filelock import FileLock, Timeout
 from ..checkpoints import run_steps
 from ..config import GPT1Config
 from ..errors import GPT1VizError
+from ..reading import expanded
+from ..text import t
 from . import files
 
 _looking = Lock()  # one thread at a time: another's look is not a trainer
@@ -47,6 +49,11 @@ class Run:
         """The folder's name."""
         return self.path.name
 
+    @property
+    def kind(self) -> str:
+        """What it does: "pretrain" or "finetune"."""
+        return "finetune" if self.settings.get("kind") == "finetune" else "pretrain"
+
     def metrics(self, kind: str | None = None) -> list[dict]:
         """The rows of metrics.jsonl; those of a kind only, "train" or "eval"."""
         rows, _ = files.read_rows(self.path / METRICS)
@@ -67,7 +74,7 @@ def read_run(path: str | Path) -> Run:
     Raises:
         GPT1VizError: the folder is no run.
     """
-    path = Path(path).expanduser().absolute()
+    path = expanded(path).absolute()
     status = files.read_json(path / "status.json")
     if status.get("state") not in STATES:
         raise GPT1VizError("training_no_run", path=path)
@@ -78,24 +85,38 @@ def read_run(path: str | Path) -> Run:
         config = (
             GPT1Config.from_dict(files.read_json(path / "config.json")) if (path / "config.json").exists() else None
         )
-    except GPT1VizError:
+    except (GPT1VizError, TypeError):
         config = None
     return Run(
         path=path,
         state=state,
-        step=int(status.get("step", 0)),
-        progress=float(status.get("progress", 0)),
-        heartbeat=float(status.get("heartbeat", 0)),
-        message=status.get("message"),
+        step=int(_number(status.get("step"))),
+        progress=_number(status.get("progress")),
+        heartbeat=_number(status.get("heartbeat")),
+        message=_message(status.get("message")),
         config=config,
         settings=files.read_json(path / "settings.json"),
     )
 
 
+def _number(value: object) -> float:
+    """A number that somebody may have written over: 0 where it is none."""
+    return float(value) if isinstance(value, int | float) and abs(value) < 1e18 else 0.0
+
+
+def _message(value: object) -> dict | None:
+    """What `t` can say, else None: another version's message, or a damaged one."""
+    try:
+        t(value["code"], "en", **value["params"])  # pyright: ignore[reportIndexIssue]
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+        return None
+    return value  # pyright: ignore[reportReturnType]
+
+
 def list_runs(folder: str | Path = "runs") -> list[Run]:
     """The runs in a folder, the latest first; what is no run is left out."""
     found = []
-    for path in Path(folder).expanduser().glob("*/status.json"):
+    for path in expanded(folder).glob("*/status.json"):
         try:
             found.append(read_run(path.parent))
         except GPT1VizError:

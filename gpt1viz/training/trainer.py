@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from .. import formats
 from ..config import GPT1Config
 from ..errors import GPT1VizError
+from ..reading import expanded
 from . import files
 from .distributed import World, joined
 from .loop import Callback, Job, Loop, Outcome
@@ -44,7 +45,7 @@ def train(
         GPT1VizError: another trainer or another run in the directory; a run that was begun with other data, another
             shape or other settings; what the loop raises. A refusal leaves an earlier run as it was.
     """
-    path = Path(run_dir).expanduser().absolute()
+    path = expanded(run_dir).absolute()
     with ExitStack() as stack:
         world = stack.enter_context(joined(settings.device))
         stopper = stack.enter_context(Stopper(watch_stdin))
