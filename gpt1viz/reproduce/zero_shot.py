@@ -130,7 +130,7 @@ def measure(
     for model, run_dir in runs.items():
         done = {row.step for row in there if isinstance(row, Bits) and row.model == model}
         for rows in zero_shot_rows(run_dir, model, books, done):
-            for row in reversed(rows):  # the bits last: they say that the checkpoint is done
+            for row in (*rows[1:], rows[0]):  # the bits last: they say that the checkpoint is done
                 if row not in there:
                     append(results, row)
             tell(rows)
