@@ -92,7 +92,7 @@ def test_the_units_that_the_prose_names(bundled):
         assert driving <= {label(piece) for piece in tokenizer.pieces(found.ids[unit])}
         assert raised <= {label(piece) for piece in tokenizer.pieces(pushed_tokens(model, 5, unit).raised)}
         for lang in ("en", "zh"):
-            assert all(word in prose("block", lang) for word in (str(unit), *raised, *driving - {'"'}))
+            assert all(word in prose("block_mlp", lang) for word in (str(unit), *raised, *driving - {'"'}))
 
 
 def test_the_unit_follows_the_most_active_one_until_it_is_picked(bundled, ids):
@@ -134,6 +134,8 @@ def test_both_norms_at_the_start(bundled):
     np.testing.assert_allclose(array(pre["y"]), start.stream, rtol=1e-4)
     np.testing.assert_allclose(array(post["y"])[1:], 192**0.5, rtol=1e-3)
     np.testing.assert_allclose(array(figure(app, "block_gradients")["data"][1]["y"]), start.gradients, rtol=1e-3)
+    after = at_start(bundled.model.config, example, "post").gradients
+    assert (np.diff(start.gradients) < 0).all() and np.ptp(after[1:]) < 0.1 * after[1] < 0.1 * after[0]  # "Look for"
     words = said(app)
     assert t("block.train_pre", "en", switches=t("train.switches", "en")) in words
 
@@ -197,7 +199,9 @@ def columns_fit(app):
             assert len({len(column) for column in drawn.data().values()}) == 1, name
 
 
-@pytest.mark.parametrize("query", [{"layer": "6"}, {"part": "x"}, {"part": "mlp", "unit": "768"}, {"part": "mlp", "unit": "x"}], ids=str)
+@pytest.mark.parametrize(
+    "query", [{"layer": "6"}, {"part": "x"}, {"part": "mlp", "unit": "768"}, {"part": "mlp", "unit": "x"}], ids=str
+)
 def test_what_is_not_there_falls_back_aloud(query):
     app = opened("block", text=SENTENCE, **query)
     assert well(app) and len(app.warning) == 1

@@ -100,20 +100,22 @@ def norms() -> None:
         block_norms.side_by_side(study)
 
 
+# What shows a part, what names its "Look for", and the functions whose code it prints.
 PARTS = {
-    "walk": (walk, (Block.forward, contributions)),
-    "mlp": (mlp, (MLP.forward, active_units, drivers, driving_entries, pushed_tokens)),
-    "norms": (norms, (Block.forward, stream_lengths, at_start)),
+    "walk": (walk, "block", (Block.forward, contributions)),
+    "mlp": (mlp, "block_mlp", (MLP.forward, active_units, drivers, driving_entries, pushed_tokens)),
+    "norms": (norms, "block_norms", (Block.forward, stream_lengths, at_start)),
 }
 
 hidden = {"label_visibility": "collapsed"}
 part = state.choice("part", t("block.parts", lang), PARTS, lambda name: t(f"block.part_{name}", lang), **hidden)
-components.token_strip(plain, lang, components.chosen_colour("probability"), focus)
-with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-    components.colour_by(lang, "probability", ("probability", "surprisal", "entropy", "rank"))
-    state.index_box("layer", t("app.layer", lang), config.n_layer)
-    state.index_box("pos", t("app.position", lang), len(plain.tokens))
-show, code = PARTS[part]
+if part != "norms":  # which reads a text of its own
+    components.token_strip(plain, lang, components.chosen_colour("probability"), focus)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        components.colour_by(lang, "probability", ("probability", "surprisal", "entropy", "rank"))
+        state.index_box("layer", t("app.layer", lang), config.n_layer)
+        state.index_box("pos", t("app.position", lang), len(plain.tokens))
+show, look, code = PARTS[part]
 show()
-components.look_for("block", lang)
+components.look_for(look, lang)
 components.show_code(lang, *code)
