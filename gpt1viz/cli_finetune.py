@@ -139,7 +139,7 @@ def _source(path: Path, code: str) -> dict:
     """Which checkpoint and task a run was begun with."""
     from .training import files
 
-    path = path.with_name(path.name.partition("@")[0])
+    path = _run(path)
     source = files.read_json(path / "settings.json").get("source", {})
     if not source.get("task"):
         raise GPT1VizError(code, path=path)
@@ -174,5 +174,10 @@ def _column(text) -> str | int | list:
 def _absolute(name: str) -> str:
     """A path from the root, so that a run can be resumed from another folder; other names as they are."""
     path = expanded(name)
-    run = path.with_name(path.name.partition("@")[0])
-    return str(path.absolute()) if run.exists() else name
+    return str(path.absolute()) if name and _run(path).exists() else name
+
+
+def _run(path: Path) -> Path:
+    """The folder of a run, behind whose name "@" may name a step; "." has no name."""
+    name = path.name.partition("@")[0]
+    return path.with_name(name) if name else path

@@ -43,7 +43,7 @@ EMPTY = ("white space only", "blank lines only")  # hold no token
 # What must not stand in Streamlit's markdown unescaped.
 _MARKED = re.compile(
     r"(?<!\\)<\s*/?\s*(script|img|svg|evil|a |iframe|http)|(?<!\\)\]\(http|(?<!\\)\$+evil|(?<!\\):(red|blue)"
-    r"|:(material/|streamlit:)|://evil|www\.evil|@evil|(?<!\\)`evil|(?<!\S)->(?!\S)|^\s*# evil|<!--",
+    r"|:(material/|streamlit:)|://evil|www\.evil|@evil|(?<!\\)`evil|(?<!\S)->(?!\S)|^\s*# evil|(?<!\\)<!--",
     re.IGNORECASE | re.MULTILINE,
 )
 _TAGS = {"script", "img", "iframe", "object", "embed", "link", "base", "form", "input", "textarea", "meta", "a"}
@@ -61,7 +61,7 @@ class _Elements(HTMLParser):
         self.feed(html)
 
     def handle_starttag(self, tag, attrs):
-        bad = [name for name, value in attrs if name.startswith("on") or value == "evil"]
+        bad = [name for name, value in attrs if name.startswith("on") or (name, value) == ("class", "evil")]
         if tag in _TAGS or "-" in tag or bad:
             self.found.append(f"<{tag} {bad}>")
 
