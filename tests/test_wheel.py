@@ -114,6 +114,6 @@ def test_the_app_shows_the_tour(app, visit):
         becomes(page, lambda all=drawings: all.count() == 6 and ">golden<" in all.nth(1).inner_html(), True)
         becomes(page, page.locator(".js-plotly-plot").count, 1)
         page.get_by_role("button", name=t("app.write_one", lang)).click()
-        page.locator("p > b[style*='border-bottom']").wait_for()  # what was written
+        assert page.locator("p > b[style*='border-bottom']").inner_text().strip()  # waits for what was written
         page.get_by_role("link", name=t("app.attention", lang), exact=True).click()
         page.locator(".g1v[data-head]").wait_for()
