@@ -266,9 +266,16 @@ def _check(model: GPT1, tokenizer: "Tokenizer | None") -> None:
 @contextmanager
 def _beside(folder: Path) -> Iterator[Path]:
     """A new folder that takes the place of `folder` if all goes well and vanishes if not."""
-    folder = _restored(expanded(folder).resolve())
-    if folder.exists() and (not folder.is_dir() or {path.name for path in folder.iterdir()} - WRITTEN):
-        raise GPT1VizError("save_other_files", path=folder)
+    try:
+        folder = _restored(expanded(folder).resolve())
+        holds = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+        if holds - WRITTEN or (folder.exists() and not folder.is_dir()):
+            raise GPT1VizError("save_other_files", path=folder)
+    except (
+        OSError,
+        RuntimeError,
+    ) as fault:  # a name that is too long, a folder that may not be read, links in a circle
+        raise GPT1VizError("save_failed", path=folder, fault=getattr(fault, "strerror", None) or fault) from fault
     mark = secrets.token_hex(4)
     beside, old = (folder.with_name(f".{folder.name}.{kind}-{mark}") for kind in ("new", "old"))
     try:
