@@ -15,11 +15,11 @@ def linear(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     The operator is the one that compiled models call: it reads ordinary tensors, where `to_mkldnn` copies them.
     """
     if (
-        torch.is_grad_enabled()
+        not (x.is_cpu and weight.is_cpu and x.dtype == weight.dtype == torch.float32)
+        or weight.numel() < LARGE
+        or torch.is_grad_enabled()
         or torch.is_autocast_enabled("cpu")
         or not torch.backends.mkldnn.is_available()
-        or weight.numel() < LARGE
-        or any(tensor.device.type != "cpu" or tensor.dtype != torch.float32 for tensor in (x, weight))
     ):
         return F.linear(x, weight, bias)
     bias = None if bias is None else bias.contiguous()  # it reads the next number, not the next entry

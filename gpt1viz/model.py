@@ -93,10 +93,8 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, mask: Tensor | None, layer: int, record: BlockTrace, edits: Edits, cache) -> Tensor:
         """x (B, T, C) -> what attention adds to the residual stream (B, T, C)."""
         config, n_new = self.config, x.shape[1]
-        q, k, v = (
-            part.unflatten(-1, (config.n_head, config.d_head)).transpose(1, 2)  # (B, H, T, D)
-            for part in self.c_attn(x).split(config.n_embd, dim=-1)
-        )
+        joined = self.c_attn(x).unflatten(-1, (3, config.n_head, config.d_head))  # (B, T, 3, H, D)
+        q, k, v = (part.transpose(1, 2) for part in joined.unbind(2))  # each (B, H, T, D)
         if cache is not None:
             k, v = cache.update(layer, k, v)  # (B, H, S, D)
         scale = None if config.scale_attn else 1.0

@@ -181,8 +181,10 @@ class Edits:
 
     def scaled(self, heads: Tensor, layer: int) -> Tensor:
         """Heads' outputs (B, H, T, D) of `layer`, each times its factor."""
+        if all(at != layer for at, _ in self.heads):
+            return heads
         factors = [self.heads.get((layer, h), 1.0) for h in range(heads.shape[1])]
-        return heads if all(f == 1.0 for f in factors) else heads * heads.new_tensor(factors)[:, None, None]
+        return heads * heads.new_tensor(factors)[:, None, None]
 
     def replaces_attention(self, layer: int) -> bool:
         """Whether some attention matrix of `layer` is replaced."""
