@@ -8,7 +8,7 @@ import sysconfig
 from pathlib import Path
 
 import pytest
-from app_page import becomes, box, drawn
+from app_page import becomes, drawn
 from app_server import wait
 from house import ROOT
 from wheel_file import PIP, build
@@ -109,7 +109,7 @@ def test_the_app_shows_the_tour(app, visit):
         page = visit(f"{app}/?lang={lang}")
         drawn(page)
         page.get_by_role("heading", name=t("app.tour", lang)).wait_for()
-        box(page, "text", lang).fill("the golden fox")
+        page.get_by_role("textbox", name=t("app.text", lang), exact=True).fill("the golden fox")
         drawings = page.locator("svg.g1-drawing")
         becomes(page, lambda all=drawings: all.count() == 6 and ">golden<" in all.nth(1).inner_html(), True)
         becomes(page, page.locator(".js-plotly-plot").count, 1)
