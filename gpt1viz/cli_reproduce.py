@@ -38,9 +38,11 @@ def add(app: typer.Typer, lang: str) -> None:
     ):
         os.environ["OMP_NUM_THREADS"] = "1"  # for the workers, before they load torch
         from .reproduce import run
+        from .reproduce.lstm import BUNDLED
         from .reproduce.results import MODELS, read
 
-        places = {"transformer": model} | ({"lstm": str(lstm)} if lstm else {})
+        beside = lstm or (BUNDLED if model == "storybook" else None)
+        places = {"transformer": model} | ({"lstm": str(beside)} if beside else {})
         runs = {name: path for name, path in zip(MODELS, (transformer_run, lstm_run), strict=True) if path}
         if "zero_shot" in (parts or []) and not runs:
             raise GPT1VizError("reproduce_no_runs")

@@ -15,6 +15,8 @@ from gpt1viz.checkpoints import Info, Loaded
 from gpt1viz.config import GPT1Config
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.reproduce.lstm import FORMAT, LSTM, load_lstm
+from gpt1viz.reproduce.results import finetuned, stored
+from gpt1viz.reproduce.run import weights_digest
 from gpt1viz.training.evaluate import glance
 from gpt1viz.training.finetune import finetune, transferred
 from gpt1viz.training.loop import Outcome
@@ -95,6 +97,18 @@ def test_what_is_saved_loads_with_the_same_logits_and_not_as_a_transformer(tmp_p
     with pytest.raises(GPT1VizError) as refused:
         load_lstm(tmp_path / "other")
     assert refused.value.code == "checkpoint_foreign"
+
+
+def test_the_bundled_one():
+    """It is as large as the bundled transformer, reads its vocabulary, and is what the stored results started from."""
+    lstm, other = load_lstm(), load("storybook")
+    assert abs(lstm.info.n_params - other.info.n_params) < 0.01 * other.info.n_params
+    assert lstm.tokenizer.to_json() == other.tokenizer.to_json()
+    [*rows] = (row for row in finetuned(stored()) if row.model == "lstm")
+    assert {row.weights for row in rows} <= {weights_digest(lstm.model)}
+    ids = torch.tensor([lstm.tokenizer.encode("Once upon a time there was a little girl who lived in the")])
+    probable = lstm.model(ids).logits[0, -1].topk(20).indices.tolist()
+    assert lstm.tokenizer.encode("forest")[0] in probable
 
 
 @pytest.mark.parametrize("kind", ["classification", "similarity", "token"])
