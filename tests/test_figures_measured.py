@@ -25,6 +25,17 @@ def test_dots_stand_at_their_values_in_their_rows(dark):
     assert fig.layout.yaxis.range[0] > fig.layout.yaxis.range[1]  # the first row on top
 
 
+def test_intervals_end_where_values_must():
+    wide = np.array([[-30.0, 150.0], [40, 60], [np.nan, np.nan]])
+    low, high = figures.dots(["a", "b", "c"], {"full": (VALUES, wide)}, limits=(0, 100)).layout.xaxis.range
+    assert low == pytest.approx(-4) and high == pytest.approx(104)
+    low, high = figures.dots(["a", "b", "c"], {"full": (VALUES, wide)}).layout.xaxis.range
+    assert low < -30 and high > 150
+    panels = {"a": {"full": Curve([1, 2], [-20.0, 90.0], wide[:2])}}
+    low, high = figures.trends(panels, levels={"a": 50}, limits=(0, 100)).layout.yaxis.range
+    assert -30 < low < -20 and 100 < high < 110
+
+
 def test_dots_of_other_shapes_are_refused():
     with pytest.raises(ValueError, match="2 rows"):
         figures.dots(["a", "b"], {"full": (VALUES, ENDS)})

@@ -36,6 +36,7 @@ def dots(
     series: Mapping[str, tuple[np.ndarray, np.ndarray]],
     *,
     roles: Sequence[str] = DEFAULT_ROLES,
+    limits: tuple[float, float] | None = None,
     value_title: str = "",
     lang: str = "en",
     dark: bool = False,
@@ -46,6 +47,7 @@ def dots(
         rows: R words.
         series: name -> values (R,) and the ends of their intervals (R, 2); NaN is left out.
         roles: of figures.plain.ROLES, for the series' colours.
+        limits: where the axis ends at the latest; intervals are cut off there.
 
     Raises:
         ValueError: shapes that do not fit, or more series than symbols.
@@ -71,8 +73,8 @@ def dots(
     for place in range(1, len(rows)):
         fig.add_hline(y=place - 0.5, line={"color": palette.BORDER[dark], "width": 0.5})
     down = {"tickmode": "array", "tickvals": [*range(len(rows))], "ticktext": words, "range": [len(rows) - 0.5, -0.5]}
-    height = 90 + (ROW + DOT * n) * len(rows)
-    fig = theme.dress(fig, height=height, dark=dark, top=36, x={"title": {"text": value_title}, "nticks": 8}, y=down)
+    across = {"title": {"text": value_title}, "nticks": 8, "range": _range([*series.values()], limits)}
+    fig = theme.dress(fig, height=90 + (ROW + DOT * n) * len(rows), dark=dark, top=36, x=across, y=down)
     return fig.update_layout(showlegend=True, legend=LEGEND)
 
 
@@ -82,6 +84,7 @@ def trends(
     levels: Mapping[str, float] | None = None,
     ticks: Mapping[float, str] | None = None,
     columns: int = 3,
+    limits: tuple[float, float] | None = None,
     log: bool = False,
     x_title: str = "",
     y_title: str = "",
@@ -95,6 +98,7 @@ def trends(
         levels: title -> a value to compare with, dotted across its panel.
         ticks: places on the x axis and what stands there.
         columns: most panels side by side.
+        limits: where the y axis ends at the latest; intervals are cut off there.
         log: a logarithmic x axis.
 
     Raises:
@@ -129,7 +133,9 @@ def trends(
     across = {"matches": "x", "tickangle": 0} | ({"type": "log"} if log else {})
     across |= {"tickmode": "array", "tickvals": [*ticks], "ticktext": [*ticks.values()]} if ticks else {}
     fig.update_xaxes(across)
-    fig.update_yaxes(matches="y").update_yaxes(title=y_title, col=1)
+    drawn = [(curve.y, _ends(curve)) for lines in panels.values() for curve in lines.values()]
+    drawn += [([level], [[level, level]]) for level in (levels or {}).values()]
+    fig.update_yaxes(matches="y", range=_range(drawn, limits)).update_yaxes(title=y_title, col=1)
     top = 64 if len(names) > 1 else 32  # room for a legend
     fig = theme.dress(fig, height=top + (PANEL + 50) * n_rows, dark=dark, top=top)
     return fig.update_layout(showlegend=len(names) > 1, legend=LEGEND, margin={"b": 56})
@@ -137,7 +143,7 @@ def trends(
 
 def _draw(fig, place: int, shown: str, curve: Curve, dark: bool, x_title: str, options: dict) -> None:
     x, y = np.asarray(curve.x, np.float64), np.asarray(curve.y, np.float64)
-    ends = np.full((len(y), 2), np.nan) if curve.ends is None else np.asarray(curve.ends, np.float64)
+    ends = _ends(curve)
     colour = ROLES[DEFAULT_ROLES[place]][dark]
     fig.add_scatter(
         x=x,
@@ -152,6 +158,21 @@ def _draw(fig, place: int, shown: str, curve: Curve, dark: bool, x_title: str, o
         hovertemplate=f"%{{customdata}}<br>{x_title} %{{x:,.6~g}}<extra></extra>",
         **options,
     )
+
+
+def _ends(curve: Curve) -> np.ndarray:
+    return np.full((len(curve.y), 2), np.nan) if curve.ends is None else np.asarray(curve.ends, np.float64)
+
+
+def _range(drawn: Sequence[tuple], limits: tuple[float, float] | None) -> list[float] | None:
+    """Room for all values, and for their intervals as far as the limits go."""
+    values = np.concatenate([np.ravel(values) for values, _ in drawn] or [[]])
+    ends = np.concatenate([np.ravel(ends) for _, ends in drawn] or [[]])
+    every = np.concatenate([values, np.clip(ends, *limits)] if limits else [values, ends])
+    if np.isnan(every).all():
+        return None
+    room = 0.04 * (np.nanmax(every) - np.nanmin(every) or 1.0)
+    return [float(np.nanmin(every) - room), float(np.nanmax(every) + room)]
 
 
 def _marker(place: int, colour: str, size: int) -> dict:

@@ -14,6 +14,7 @@ from .compare import effects
 from .results import MODELS, VARIANTS, Estimate, Row, Summary
 
 ROLES = dict(zip(VARIANTS, ("attention", "key", "residual", "value"), strict=True))  # colours of table 5's rows
+LIMITS = (0, 100)  # an interval of two runs may reach far beyond
 NOTHING = Estimate(np.nan, np.nan, 0)
 
 
@@ -29,7 +30,8 @@ def table5(rows: Sequence[Row], split: str = "test", *, lang: str = "en", dark: 
             series[t(f"paper.row_{variant}", lang)] = (100 * np.array([e.mean for e in own]), _ends(own))
             roles.append(ROLES[variant])
     names = [t("paper.mean", lang), *tasks]
-    return dots(names, series, roles=roles, value_title=t("paper.score", lang), lang=lang, dark=dark)
+    title = t("paper.score", lang)
+    return dots(names, series, roles=roles, limits=LIMITS, value_title=title, lang=lang, dark=dark)
 
 
 def layers(rows: Sequence[Row], split: str = "test", *, lang: str = "en", dark: bool = False) -> go.Figure:
@@ -40,6 +42,7 @@ def layers(rows: Sequence[Row], split: str = "test", *, lang: str = "en", dark: 
         ticks={n: "–" if n == -1 else str(n) for own in found.values() for n in own},
         x_title=t("paper.axis_layers", lang),
         y_title=t("paper.score", lang),
+        limits=LIMITS,
         lang=lang,
         dark=dark,
     )
@@ -55,6 +58,7 @@ def examples(rows: Sequence[Row], split: str = "test", *, lang: str = "en", dark
         log=True,
         x_title=t("paper.axis_examples", lang),
         y_title=t("paper.score", lang),
+        limits=LIMITS,
         lang=lang,
         dark=dark,
     )
@@ -82,6 +86,7 @@ def zero_shot(rows: Sequence[Row], *, lang: str = "en", dark: bool = False) -> g
         log=True,
         x_title=t("paper.axis_tokens", lang),
         y_title=t("paper.score", lang),
+        limits=LIMITS,
         lang=lang,
         dark=dark,
     )
