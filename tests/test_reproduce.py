@@ -317,7 +317,7 @@ def test_drawings_show_the_means():
 
 
 def test_what_is_stored_is_what_the_plan_makes():
-    """The digests of all runs, from checkpoint and tasks as they are now."""
+    """The digests of all runs, from checkpoint and tasks as they are now; of each job there is one at least."""
     kept = [each for each in results.finetuned(stored()) if each.model == "transformer"]
     toys = {name: load_task(name) for name in TOYS}
     jobs = [
@@ -332,6 +332,10 @@ def test_what_is_stored_is_what_the_plan_makes():
     ]
     found = run.planned(jobs, {"transformer": "storybook"}, toys, "bfloat16")
     assert [each.row.digest for each in found] == [each.digest for each in kept]
+    sizes = {name: len(task.splits["train"]) for name, task in toys.items()}
+    transformers = [name for name in results.VARIANTS if name != "lstm"]
+    assert not {*plan.jobs(kept[0].n_layer, sizes, seeds=1, variants=transformers)} - {*jobs}
+    assert not {*plan.jobs(kept[0].n_layer, sizes, seeds=3, parts=["table5"], variants=transformers)} - {*jobs}
 
 
 @pytest.mark.parametrize(
