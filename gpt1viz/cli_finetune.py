@@ -140,8 +140,8 @@ def _source(path: Path, code: str) -> dict:
     from .training import files
 
     path = _run(path)
-    source = files.read_json(path / "settings.json").get("source", {})
-    if not source.get("task"):
+    source = files.read_json(path / "settings.json").get("source")
+    if not isinstance(source, dict) or not source.get("task"):
         raise GPT1VizError(code, path=path)
     return source
 

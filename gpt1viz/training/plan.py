@@ -78,14 +78,18 @@ class Plan:
     def of_run(cls, path: Path) -> "Plan":
         """The plan that a run directory was begun with."""
         settings, config = files.read_json(path / "settings.json"), files.read_json(path / "config.json")
-        source = settings.get("source", {})
+        source = settings.get("source") or {}
         model = {name: value for name, value in config.items() if name in SHAPE - {"n_vocab"}}
         training = {name: value for name, value in settings.items() if name in TRAINING}
-        if not source.get("text"):
+        try:
+            texts = tuple(map(str, source["text"])), tuple(map(str, source["validation"]))
+            zero_shot = tuple(source.get("zero_shot", ()))
+            plan = cls(*texts, source["vocabulary"], model, training, source.get("books"), zero_shot)
+        except (AttributeError, KeyError, TypeError):  # no source, or a damaged one
+            plan = None
+        if plan is None or not plan.text or not isinstance(plan.vocabulary, int | str):
             raise GPT1VizError("plan_no_source", path=path)
-        texts = tuple(source["text"]), tuple(source["validation"])
-        zero_shot = tuple(source.get("zero_shot", ()))
-        return cls(*texts, source["vocabulary"], model, training, source.get("books"), zero_shot)
+        return plan
 
     def on(self, text: Sequence[str], validation: Sequence[str]) -> "Plan":
         """The same on another text."""

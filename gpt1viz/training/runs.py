@@ -108,7 +108,7 @@ def _message(value: object) -> dict | None:
     """What `t` can say, else None: another version's message, or a damaged one."""
     try:
         t(value["code"], "en", **value["params"])  # pyright: ignore[reportIndexIssue]
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError, OSError):
         return None
     return value  # pyright: ignore[reportReturnType]
 

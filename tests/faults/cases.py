@@ -11,6 +11,7 @@ A test that has no use for `case` is one case itself.
 """
 
 import os
+import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,12 @@ class Tally:
     tests: int = 0
     cases: int = 0
     failures: int = 0
+
+
+def tallies_in(text: str) -> dict[str, Tally]:
+    """What a table that `rows` has made says."""
+    found = re.findall(r"^\| ([^|*]+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", text, re.MULTILINE)
+    return {area: Tally(*(int(number.replace(",", "")) for number in numbers)) for area, *numbers in found}
 
 
 def rows(tallies: dict[str, Tally]) -> list[str]:

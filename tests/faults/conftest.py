@@ -1,4 +1,4 @@
-"""Counts the cases of the fault suite by area and prints their table; a long run of all writes it into docs/faults.md.
+"""Counts the cases of the fault suite by area and prints their table; a long run writes it into docs/faults.md.
 
 GPT1VIZ_FAULTS=1 (make faults) tries many more cases.
 """
@@ -6,19 +6,20 @@ GPT1VIZ_FAULTS=1 (make faults) tries many more cases.
 import platform
 import re
 import sys
-import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 import torch
-from cases import LONG, Cases, Tally, rows
+from cases import LONG, Cases, Tally, rows, tallies_in
 from doomed import victims
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "docs" / "faults.md"
 TABLE = re.compile(r"(?<=<!-- table -->\n).*?(?=<!-- end -->)", re.DOTALL)
+ALL_FILES = {*HERE.glob("test_*.py")}
 tallies: dict[str, Tally] = {}
-began = time.monotonic()
+ran_files: set[Path] = set()
 
 
 def pytest_configure(config):
@@ -53,6 +54,7 @@ def pytest_runtest_makereport(item, call):
     report = yield
     if report.skipped or not (call.when == "call" or report.failed):
         return report
+    ran_files.add(item.path)
     found = item.funcargs.get("case")
     n, failed = (found.n, len(found.failures)) if isinstance(found, Cases) else (1, 0)
     tally = tallies.setdefault(item.get_closest_marker("area").args[0], Tally())
@@ -69,17 +71,23 @@ def pytest_terminal_summary(terminalreporter, config):
     terminalreporter.section("faults: " + ("long form" if LONG else "short form"))
     table = rows(tallies)
     terminalreporter.write_line("\n".join(table))
-    if LONG and _is_whole(config, terminalreporter):
-        minutes = (time.monotonic() - began) / 60
+    if LONG and (whole := _whole_areas(config)):
         versions = f"Python {platform.python_version()}, PyTorch {torch.__version__.partition('+')[0]}"
-        ran = f"{minutes:.0f} minutes on a {platform.system()} machine with {versions}."
         text = PAGE.read_text(encoding="utf-8")
-        PAGE.write_text(TABLE.sub(lambda _: "\n".join([*table, "", ran, ""]), text), encoding="utf-8")
-        terminalreporter.write_line(f"written: docs/{PAGE.name}")
+        table = rows({area: tally for area, tally in tallies_in(text).items() if area in _areas(ALL_FILES)} | whole)
+        lines = [*table, "", f"Last run with {versions} on {platform.system()}.", ""]
+        PAGE.write_text(TABLE.sub(lambda _: "\n".join(lines), text), encoding="utf-8")
+        terminalreporter.write_line(f"written to docs/{PAGE.name}: {', '.join(whole)}")
 
 
-def _is_whole(config, terminalreporter) -> bool:
-    """Whether every file of this folder has run, and nothing in it was left out."""
+def _whole_areas(config) -> dict[str, Tally]:
+    """The areas of which every test has run."""
     asked = config.invocation_params.args
-    folders = [Path(word).resolve() for word in asked if not word.startswith("-")]
-    return folders == [HERE] and not config.option.keyword and not terminalreporter.stats.get("deselected")
+    if config.option.keyword or config.option.maxfail or any("::" in word for word in asked):
+        return {}
+    partly = _areas(ALL_FILES - ran_files)
+    return {area: tally for area, tally in tallies.items() if area not in partly}
+
+
+def _areas(paths: Iterable[Path]) -> set[str]:
+    return {area for path in paths for area in re.findall(r'mark\.area\("(.+?)"\)', path.read_text(encoding="utf-8"))}

@@ -1,7 +1,7 @@
 """The suite's own counting: a case that fails fails its test, and the table adds up."""
 
 import pytest
-from cases import Cases, Tally, rows
+from cases import Cases, Tally, rows, tallies_in
 
 pytestmark = pytest.mark.area("the suite itself")
 
@@ -19,4 +19,5 @@ def test_a_failed_case_is_noted_and_the_next_one_tried():
 
 def test_the_table_adds_up():
     table = rows({"b": Tally(1, 2000, 1), "a": Tally(2, 3, 0)})
+    assert tallies_in("\n".join(table)) == {"a": Tally(2, 3, 0), "b": Tally(1, 2000, 1)}
     assert table[2:] == ["| a | 2 | 3 | 0 |", "| b | 1 | 2,000 | 1 |", "| **all** | 3 | 2,003 | 1 |"]

@@ -88,7 +88,7 @@ def test_full_at_every_write(name, victim, home, case, tmp_path):
     code, text, writes = said(victim, copy, words)
     assert code == 0, text
     before = states(home)
-    ats = sorted({1, 2, 3, writes // 2, writes, *range(1, writes + 1, max(1, writes // times(3, 60)))})
+    ats = sorted({1, 2, 3, writes // 2, writes, *range(1, writes + 1, max(1, writes // times(2, 12)))})
     for number, at in enumerate(ats):
         lang = [*LANGUAGES][number % 2]
         with case(f"write {at} of {writes}"):

@@ -46,7 +46,7 @@ def test_a_checkpoint_that_is_replaced(victim, case, tmp_path):
     assert not whole.killed and is_same(load(folder).model, other_model())
     size = (folder / "model.safetensors").stat().st_size
     old = new = 0
-    for death in deaths(whole.writes, size, 0.3, 8, 60):
+    for death in deaths(whole.writes, size, 0.3, 6, 40):
         shutil.rmtree(tmp_path)
         tmp_path.mkdir()
         stores.ours(folder)
@@ -113,7 +113,7 @@ def test_a_training_run(victim, case, unbroken, tmp_path):
     whole = victim("train", folder=tmp_path / "whole", steps=STEPS, below=tmp_path)
     wanted, weights = tiny_run.losses(unbroken), tiny_run.weights(unbroken)
     assert whole.code == 0 and tiny_run.losses(tmp_path / "whole") == wanted
-    for number, death in enumerate(deaths(whole.writes, 12_000, 0.4, 2, 130)):
+    for number, death in enumerate(deaths(whole.writes, 12_000, 0.4, 2, 40)):
         path = tmp_path / f"run-{number}"
         with case(death):
             for _ in range(2):
