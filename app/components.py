@@ -18,7 +18,8 @@ from gpt1viz.text import prose, t
 from gpt1viz.views import attention_grid_payload, shown_window, source, token_strip_payload
 from gpt1viz.views.payload import KINDS, WINDOW
 
-# Streamlit's captions, notes and hints are paler, smaller or more colourful than the palette allows.
+# Streamlit's captions, notes and hints are paler, smaller or more colourful than the palette allows; what has the focus
+# it hardly shows, or not at all; beside a closed sidebar it lays a bar over the title.
 STYLE = """<style>
 .stMainBlockContainer {{ max-width: 1180px; padding: 24px 24px 32px }}
 .stSidebar hr {{ margin: 8px 0 }}
@@ -28,18 +29,29 @@ STYLE = """<style>
 [data-testid=InputInstructions] {{ display: none }}
 .stButtonGroup [data-selected=true] * {{ color: {link} }}
 [data-testid=stBaseButton-tertiary] {{ justify-content: flex-start; text-align: left }}
+[data-testid=stSliderThumbValue] * {{ color: {link} }}
+.stCheckbox label > span + div {{ box-shadow: 0 0 0 1px {border} }}
+.stTooltipIcon button:not([kind]) {{ min-width: 24px; min-height: 24px }}
+[data-testid=stSidebar][data-collapsed=true] {{ visibility: hidden }}
+.stApp:has([data-testid=stExpandSidebarButton]) .stMainBlockContainer {{ padding-top: 64px }}
+:focus-visible, div:has(> :is(input, textarea):focus-visible), div:has(> * > input[type=range]:focus-visible),
+label:has(input:focus-visible) {{ outline: 2px solid {ink} !important; outline-offset: 1px; box-shadow: none }}
+main:focus-visible {{ outline-offset: -2px }}
+:is(input, textarea):focus-visible {{ outline: none !important }}
 </style>"""
 
 _grid = st.components.v2.component("attention_grid", js=source("attention_grid", "streamlit"))
 _strip = st.components.v2.component("token_strip", js=source("token_strip", "streamlit"))
-# The address follows what is shown, without an entry in the browser's history.
+# The address follows what is shown, without an entry in the browser's history; so do the page's language and the names
+# of drawings and of the button ↵, which Streamlit leaves out.
 _link = st.components.v2.component(
     "copy_link",
-    html="<div><button type='button'></button></div>",
+    html="<div aria-live='polite'><button type='button'></button></div>",
     css="""div { text-align: right }
         button { font: inherit; font-size: 14px; color: var(--st-link-color); background: none; cursor: pointer;
         border: 1px solid var(--st-border-color); border-radius: 4px; padding: 4px 12px; min-height: 32px;
-        white-space: nowrap }""",
+        white-space: nowrap }
+        button:focus-visible { outline: 2px solid var(--st-text-color); outline-offset: 1px }""",
     js="""
 export default function ({ data, parentElement }) {
   document.documentElement.lang = data.lang;
@@ -49,6 +61,12 @@ export default function ({ data, parentElement }) {
     else url.searchParams.set(name, value);
   }
   if (url.href !== window.location.href) window.history.replaceState(window.history.state, "", url);
+  for (const [name, title] of Object.entries(data.drawings)) {
+    const drawing = document.querySelector(`.st-key-drawing_${name}`);
+    drawing?.setAttribute("role", "figure");
+    drawing?.setAttribute("aria-label", title);
+  }
+  document.querySelector(".st-key-lines button")?.setAttribute("aria-label", data.lines);
   const button = parentElement.querySelector("button");
   button.textContent = data.label;
   button.onclick = async () => {
@@ -69,8 +87,8 @@ def frame(name: str, lang: str) -> Iterator[None]:
     """Title, the page's question and Copy link around a page; `name` is the key of the page's strings."""
     i = int(dark())
     saving.begin()
-    colours = {"secondary": palette.SECONDARY, "panel": palette.PANEL, "ink": palette.INK, "link": palette.LINK}
-    st.html(STYLE.format(**{name: pair[i] for name, pair in colours.items()}))
+    roles = ("secondary", "panel", "ink", "link", "border")
+    st.html(STYLE.format(**{role: getattr(palette, role.upper())[i] for role in roles}))
     title, corner = st.columns([5, 1], vertical_alignment="center")
     title.title(t(f"app.{name}", lang), anchor=False)
     title.caption(t(f"app.{name.removesuffix('_token')}_question", lang))
@@ -80,8 +98,9 @@ def frame(name: str, lang: str) -> Iterator[None]:
         saving.panel(lang, dark())
     link = state.link()  # by now it is settled
     copied = "copied_without" if link.get("text", "") is None else "copied"
-    words = {"label": "copy_link", "copied": copied, "failed": "copy_failed"}
+    words = {"label": "copy_link", "copied": copied, "failed": "copy_failed", "lines": "lines_help"}
     data = {"lang": "zh-CN" if lang == "zh" else "en", "link": link, "page": name}  # a new page is a new address
+    data["drawings"] = {key: drawn.title for key, drawn in st.session_state.drawings.items()}
     with corner:
         _link(data=data | {k: t(f"app.{v}", lang) for k, v in words.items()}, key="link")
 

@@ -122,7 +122,7 @@ def _at_focus(study: Study, found: Lens, names: list[str], words: np.ndarray, at
         body += "".join(f"<td class='t'>{escape(token)}</td><td>{numbers.percent(float(p))}</td>" for token, p in best)
         body += f"<td>{numbers.percent(float(found.of_final[row, at]))}</td>"
         body += f"<td>{numbers.bits(float(found.entropy[row, at]), lang)}</td></tr>"
-    places = "".join(f"<th class='t'>{t('inside.guess', lang, n=n)}</th><th></th>" for n in (1, 2, 3))
+    places = "".join(f"<th class='t' colspan='2'>{t('inside.guess', lang, n=n)}</th>" for n in (1, 2, 3))
     head = f"<tr><th class='t'>{t('inside.place', lang)}</th>{places}<th>{escape(choice)}</th>"
     head += f"<th>{t('app.by_entropy', lang)}</th></tr>"
     with saving.drawing(

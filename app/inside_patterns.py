@@ -130,7 +130,7 @@ def _list(found: dict, even: dict[str, float], lang: str) -> None:
         rows += f"<tr><th class='t'>{t(f'inside.pattern_{name}', lang)}</th><td>{numbers.weight(even[name])}</td>"
         shown = f"{shown or t('inside.no_head', lang)} {more}"
         rows += f"<td class='t' style='max-width:none;white-space:normal'>{shown}</td></tr>"
-    head = f"<tr><th></th><th>{t('inside.by_chance', lang)}</th><th class='t'>{t('inside.heads', lang)}</th></tr>"
+    head = f"<tr><td></td><th>{t('inside.by_chance', lang)}</th><th class='t'>{t('inside.heads', lang)}</th></tr>"
 
     def columns() -> saving.Columns:
         every = [(name, *head) for name, heads in found.items() for head in heads]

@@ -146,7 +146,7 @@ def table(names: Sequence[str], sides: Sequence[Side], lang: str) -> str:
             body += _row(t("breakit.row_bits", lang), bits, "")
     times = "".join(f"<td>{escape(live.duration(side.seconds, lang))}</td>" for side in sides)
     body += f"<tr><th class='t'>{escape(t('breakit.row_time', lang))}</th>{times}<td></td></tr>"
-    return f"{STYLE}<table class='pair'><tr><th class='t'></th>{head}</tr>{body}</table>"
+    return f"{STYLE}<table class='pair'><tr><td></td>{head}</tr>{body}</table>"
 
 
 def _row(label: str, values: Sequence[float], margin: str) -> str:

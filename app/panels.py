@@ -106,7 +106,7 @@ def _chain(cell: Cell, d_head: int, lang: str) -> str:
 
     def row(name: str, working: str, value: str, css: str = "") -> None:
         working += " =" if working else ""
-        rows.append(f"<tr><th class='t'>{name}</th><td>{working}</td><td class='{css}'>{value}</td></tr>")
+        rows.append(f"<tr><th class='t' scope='row'>{name}</th><td>{working}</td><td class='{css}'>{value}</td></tr>")
 
     if cell.scale == 1 != d_head:
         row(t("app.cell_no_scale", lang), "", significant(cell.score, 4))
@@ -136,7 +136,8 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], dark: bool, chosen
     A wide one scrolls by itself.
     """
     top = "".join(
-        f"<th class='{_kind(i)}' style='padding-right:16px'>{escape(cell)}</th>" for i, cell in enumerate(head)
+        f"<th class='{_kind(i)}' style='padding-right:16px'>{escape(cell)}</th>" if cell else "<td></td>"
+        for i, cell in enumerate(head)
     )
     body = ""
     for n, row in enumerate(rows):
@@ -171,7 +172,7 @@ def token_list(title: str, tokens: Sequence[str], values: Sequence[float]) -> st
         f"<tr><td class='t'>{escape(token)}</td><td>{numbers.score(float(value), 2)}</td></tr>"
         for token, value in zip(tokens, values, strict=True)
     )
-    return f"<table><tr><th class='t'>{escape(title)}</th><th></th></tr>{rows}</table>"
+    return f"<table><tr><th class='t' colspan='2'>{escape(title)}</th></tr>{rows}</table>"
 
 
 def comparison(tokens: Sequence[str], before: Sequence[float], after: Sequence[float], lang: str) -> str:

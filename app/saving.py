@@ -30,7 +30,8 @@ _pictures = st.components.v2.component(
     html="<div class='root'></div>",
     css=""".root { display: flex; gap: 8px }
         button { font: inherit; font-size: 14px; color: var(--st-link-color); background: none; cursor: pointer;
-        border: 1px solid var(--st-border-color); border-radius: 4px; padding: 4px 12px; min-height: 32px }""",
+        border: 1px solid var(--st-border-color); border-radius: 4px; padding: 4px 12px; min-height: 32px }
+        button:focus-visible { outline: 2px solid var(--st-text-color); outline-offset: 1px }""",
     js="""
 const SVG = "http://www.w3.org/2000/svg";
 

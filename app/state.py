@@ -242,7 +242,8 @@ def text_box(lang: str) -> str:
             text = st.text_area(t("app.text", lang), height=104, **settings)
         else:
             text = st.text_input(t("app.text", lang), live="300ms", **settings)
-        st.button(t("app.lines", lang), help=t("app.lines_help", lang), on_click=_toggle_lines, args=(many, text))
+        press = {"on_click": _toggle_lines, "args": (many, text)}
+        st.button(t("app.lines", lang), help=t("app.lines_help", lang), key="lines", **press)
         with st.popover(t("app.examples", lang), width="content"):
             _example_buttons(lang, "example")
     return text

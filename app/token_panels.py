@@ -13,8 +13,8 @@ MOST = 240  # characters shown of each cleaned text
 ROWS, SYMBOLS = 14, 48  # shown of a word's merges: rows, and symbols in a row
 STYLE = f"""
 .tk {{ color: var(--ink); font: 14px/1.6 {palette.MONO}; overflow-wrap: anywhere }}
-.tk .rows {{ display: grid; grid-template-columns: minmax(110px, max-content) 1fr; gap: 4px 16px }}
-.tk .rows > * {{ min-width: 0 }}
+.tk .rows {{ display: grid; margin: 0; grid-template-columns: minmax(110px, max-content) 1fr; gap: 4px 16px }}
+.tk .rows > * {{ min-width: 0; margin: 0 }}
 .tk dt, .tk .note {{ color: var(--secondary); font: 14px/1.6 {palette.SANS} }}
 .tk mark {{ background: none; color: inherit; border-bottom: 2px solid var(--ink) }}
 .tk .chips {{ display: flex; flex-wrap: wrap; gap: 6px 8px; align-items: flex-start }}
@@ -28,7 +28,7 @@ STYLE = f"""
 .tk .chip.ring, .tk .word.ring {{ outline: 2px solid var(--ink); outline-offset: 1px; border-radius: 4px }}
 .tk .chip.new {{ background: var(--fill); color: var(--on) }}
 .tk .chip.unknown {{ background: repeating-linear-gradient(-45deg, var(--hatch) 0 1px, var(--paper) 1px 5px) }}
-.tk .later {{ opacity: .45 }}
+.tk .later .chip {{ background: none; color: var(--secondary); border-color: var(--hatch) }}
 .tk .id {{ display: block; text-align: center; font-size: 12px; line-height: 1.4; color: var(--secondary) }}
 .tk .stretch {{ display: inline-flex; flex-direction: column; gap: 4px; padding: 4px }}
 .tk .stretch.differs {{ box-shadow: inset 0 0 0 2px var(--ink); border-radius: 4px; background: var(--panel) }}
@@ -51,8 +51,8 @@ def cleaning(rows: Sequence[tuple[str, str, str]], unchanged: str) -> str:
             shown = f"<span class='note'>{escape(unchanged)}</span>"
         else:
             shown = _changed(before[:MOST], after[:MOST]) + ("…" if len(after) > MOST else "")
-        body += f"<dt>{escape(name)}</dt><span>{shown}</span>"
-    return f"<div class='rows'>{body}</div>"
+        body += f"<dt>{escape(name)}</dt><dd>{shown}</dd>"
+    return f"<dl class='rows'>{body}</dl>"
 
 
 def _changed(before: str, after: str) -> str:
@@ -97,17 +97,17 @@ def merges(word: WordSteps, done: int, names: Sequence[str]) -> str:
             for symbol in symbols[:SYMBOLS]
         )
         more = f" … {len(symbols):,}" if len(symbols) > SYMBOLS else ""
-        body += f"<dt{later}>{escape(names[i])}</dt><span{later}><span class='word{ring}'>{chips}</span>{more}</span>"
-    return f"<div class='rows'>{body}</div>"
+        body += f"<dt{later}>{escape(names[i])}</dt><dd{later}><span class='word{ring}'>{chips}</span>{more}</dd>"
+    return f"<dl class='rows'>{body}</dl>"
 
 
 def entries(word: WordSteps) -> str:
     """The entries that a word ends in, as the vocabulary writes them, and their ids."""
     rows = "".join(
-        f"<dt style='text-align:right'>{id}</dt><span>{escape(visible(entry))}</span>"
+        f"<dt style='text-align:right'>{id}</dt><dd>{escape(visible(entry))}</dd>"
         for entry, id in zip(word.entries[:SYMBOLS], word.ids, strict=False)
     )
-    return f"<div class='rows'>{rows}</div>"
+    return f"<dl class='rows'>{rows}</dl>"
 
 
 def stretches(found: Sequence[Stretch], nothing: str) -> str:

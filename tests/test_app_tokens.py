@@ -33,7 +33,7 @@ def test_steps_words_and_merges(lang, bundled):
     assert t("tokens.merges", lang, word="unbelievable") in [heading.value for heading in app.header]
     assert app.slider(key="merge").value == n > 3
     for entry, id in zip(word.entries, word.ids, strict=True):
-        assert f">{id}</dt><span>{entry}<" in shown(app)
+        assert f">{id}</dt><dd>{entry}<" in shown(app)
     for name in ("ftfy", "newlines"):
         assert t(f"tokens.step_{name}", lang) in html(app)
     app.slider(key="merge").set_value(2).run()
@@ -85,7 +85,7 @@ def test_the_vocabulary_of_2018_when_it_is_here(tmp_path, monkeypatch):
     assert well(app) and not app.warning and t("tokens.get_2018", "en") not in said(app)
     [_, cat, _] = tokenizer().show_steps("the cat sat").words
     for entry, id in zip(cat.entries, cat.ids, strict=True):
-        assert f">{id}</dt><span>{entry}<" in shown(app)
+        assert f">{id}</dt><dd>{entry}<" in shown(app)
     assert linked(app)["vocabulary"] == "openai-gpt"
     turned(app, "attention")
     assert well(app) and linked(app)["vocabulary"] is None

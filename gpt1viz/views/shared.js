@@ -160,7 +160,7 @@ const STYLE = `
 .g1v-legend i { display: block; height: 10px; margin-top: 5px; border: 1px solid var(--g1v-border); }
 .g1v-legend span { position: relative; display: block; height: 18px; font: 12px/18px ${PALETTE.MONO}; }
 .g1v-legend b { position: absolute; transform: translateX(-50%); font-weight: normal; }
-.g1v :focus-visible { outline: 2px solid var(--g1v-link); outline-offset: 2px; }
+.g1v :focus-visible { outline: 2px solid var(--g1v-ink); outline-offset: 2px; }
 .g1v button { font: inherit; min-height: 24px; min-width: 24px; padding: 1px 8px; color: inherit; cursor: pointer;
   background: transparent; border: 1px solid var(--g1v-border); border-radius: 4px; }
 .g1v button[aria-pressed=true] { background: var(--g1v-primary); border-color: var(--g1v-primary); color: #fff; }

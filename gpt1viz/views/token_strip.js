@@ -17,6 +17,7 @@ const STRIP_STYLE = `
 .g1v-bracket { font: 700 18px/24px ${PALETTE.MONO}; margin-right: 4px; }
 .g1v-chip[aria-selected=true] { outline: 2px solid var(--g1v-ink); outline-offset: 1px; }
 .g1v-chip.g1v-hovered { outline: 2px solid var(--g1v-query); outline-offset: 1px; }
+.g1v-chip:focus-visible { outline: 3px solid var(--g1v-link); outline-offset: 1px; }
 .g1v-foot { display: flex; flex-wrap: wrap; gap: 0 16px; align-items: flex-start; padding: 4px; }
 `;
 const BITS_TICKS = [0, 3, 6, 9, 12, 15].map((bits) => [bits / 15, String(bits)]);
