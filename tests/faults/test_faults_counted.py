@@ -1,7 +1,12 @@
 """The suite's own counting: a case that fails fails its test, and the table adds up."""
 
+import re
+from pathlib import Path
+
 import pytest
 from cases import Cases, Tally, rows, tallies_in
+
+from gpt1viz.text import strings
 
 pytestmark = pytest.mark.area("the suite itself")
 
@@ -21,3 +26,11 @@ def test_the_table_adds_up():
     table = rows({"b": Tally(1, 2000, 1), "a": Tally(2, 3, 0)})
     assert tallies_in("\n".join(table)) == {"a": Tally(2, 3, 0), "b": Tally(1, 2000, 1)}
     assert table[2:] == ["| a | 2 | 3 | 0 |", "| b | 1 | 2,000 | 1 |", "| **all** | 3 | 2,003 | 1 |"]
+
+
+def test_the_sentences_of_the_document_are_those_of_the_program():
+    page = (Path(__file__).parents[2] / "docs" / "faults.md").read_text(encoding="utf-8")
+    known = [re.sub(r"\\{.*?\\}", ".+", re.escape(text)) for text in strings("errors", "en").values()]
+    quoted = re.findall(r"^> (.+)$", page, re.MULTILINE)
+    assert len(quoted) >= 7
+    assert [sentence for sentence in quoted if not any(re.fullmatch(text, sentence) for text in known)] == []
