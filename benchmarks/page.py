@@ -41,7 +41,8 @@ STORY = "the fox and the rabbit went to the river and the bear said that he was 
 CLOCK = """(grid, wanted) => {
   let start;
   document.addEventListener("keydown", () => (start = performance.now()), { capture: true, once: true });
-  window.redrawn = new Promise((done) => {
+  window.redrawn = new Promise((done, fail) => {
+    setTimeout(() => fail(new Error("not redrawn within two minutes")), 120_000);
     const watch = new MutationObserver(() => {
       if (grid.dataset.link !== wanted) return;
       watch.disconnect();
@@ -111,4 +112,4 @@ def served(script: str | Path = "app/main.py") -> Iterator[str]:
         yield url
     finally:
         server.terminate()
-        server.wait(10)
+        server.wait(60)

@@ -34,7 +34,8 @@ CLOCK = """() => {
   const every = { subtree: true, childList: true, attributes: true };
   new MutationObserver(() => (last = performance.now())).observe(app, every);
   document.addEventListener("keydown", () => (start = last = performance.now()), { capture: true, once: true });
-  window.redrawn = new Promise((done) => {
+  window.redrawn = new Promise((done, fail) => {
+    setTimeout(() => fail(new Error("not redrawn within two minutes")), 120_000);
     const look = setInterval(() => {
       const still = app.dataset.testScriptState === "notRunning" && performance.now() - last > 600;
       if (start && last > start && still) {
@@ -57,8 +58,8 @@ def measure(repeats: int) -> list[Row]:
             page = browser.new_page(viewport={"width": 1280, "height": 900})
             page.goto(f"{url}/{path}")
             box = page.get_by_role("textbox").first
-            box.wait_for(timeout=60_000)
-            page.wait_for_function(REST, timeout=60_000)
+            box.wait_for(timeout=120_000)
+            page.wait_for_function(REST, timeout=120_000)
             page.wait_for_timeout(1500)
             times = []
             for word in NAMES[: repeats + 1]:
