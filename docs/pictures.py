@@ -83,7 +83,7 @@ if __name__ == "__main__":
     with served() as url, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page()
-        page.set_default_timeout(120_000)
+        page.set_default_timeout(300_000)  # ms; a busy machine is slow
         for name in sys.argv[1:] or PICTURES:
             for lang in LANGUAGES:
                 print(take(page, url, name, lang))
