@@ -159,9 +159,12 @@ function mount(el, onPick) {
     tell();
   }
 
-  // What the cell under the pointer, locked, or under the cursor is.
+  // The cell under the pointer or just reached by the arrows, else the locked one.
+  const told = () => (hover && hover.s !== null ? hover : locked || cursor);
+
+  // What that cell is.
   function tell() {
-    const cell = hover && hover.s !== null ? hover : locked || cursor;
+    const cell = told();
     if (over && over.i !== null) readout.textContent = tileWords();
     else readout.textContent = cell && inWindow(cell) ? cellWords(cell) : "";
   }
@@ -192,7 +195,7 @@ function mount(el, onPick) {
 
   // The twin of the drawing for screen readers: the exact weights of one query.
   function tabulate() {
-    const q = Math.min(Math.max((locked || cursor || { q: p.T - 1 }).q, p.rows[0]), p.rows[1] - 1);
+    const q = Math.min(Math.max((told() || { q: p.T - 1 }).q, p.rows[0]), p.rows[1] - 1);
     const span = p.cols[1] - p.cols[0];
     const row = (cell, ...texts) => {
       const tr = make("tr");
