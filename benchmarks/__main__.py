@@ -59,7 +59,7 @@ def main() -> None:
         facts["seconds"] = round(time.perf_counter() - began)
         print(f" {facts['seconds']} s", file=sys.stderr, flush=True)
         report.keep(name, part.TITLE, facts, rows, part.NOTE)
-    report.write(list(PARTS))
+        report.write(list(PARTS))
     print(report.table(report.kept(names)))
 
 
