@@ -62,6 +62,16 @@ def beside_the_paper(effects: Mapping[str, Effect], lang: str) -> list[list[str]
     return rows
 
 
+def same_tokens(found: Mapping[tuple[str, str], Summary], split: str) -> list[list[str]]:
+    """Of each task: the LSTM, a Transformer that has read as many tokens, and the full model, which has read more."""
+    tasks = [task for task, variant in found if variant == "early"]
+    every = [[found.get((task, variant)) for variant in ("lstm", "early", "full")] for task in tasks]
+    return [
+        [task, *(in_words(getattr(summary, split)) if summary else "–" for summary in own)]
+        for task, own in zip(tasks, every, strict=True)
+    ]
+
+
 def points(difference: float) -> str:
     """A difference in percentage points, with its sign."""
     return numbers.score(100 * difference, 1)

@@ -49,4 +49,6 @@ MORE = [
         for step in (0, 2, 8, 32)
     ),
     *(Bits(model="transformer", step=step, tokens=4096 * step, value=4.0 - step / 16) for step in (0, 8, 32)),
+    Bits(model="lstm", step=8, tokens=4096 * 8, value=5.0),
+    tuned("a", "full", 0, 0.75, 0.75, model="early"),
 ]

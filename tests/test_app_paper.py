@@ -85,8 +85,12 @@ def test_the_sentences_name_the_files_numbers(monkeypatch):
     ours = t("paper.zero_shot_model", "en", model="Transformer", first="60.0", last="92.0", best="92.0")
     theirs = t("paper.zero_shot_model", "en", model="LSTM", first="50.0", last="82.0", best="82.0")
     assert t("paper.zero_shot_here", "en", task="a", models=f"{ours}; {theirs}", chance="50.0") in said(app)
+    head, row = tables(app)[2]
+    assert head[2] == t("reproduce.early", "en") and row == ["a", "70.0", "75.0", "90.0 ± 0.0"]
+    assert t("paper.same_tokens", "en", lstm="32.8K", transformer="131K") in said(app)
     gained = t("paper.bits_model", "en", model="Transformer", first="4.00", last="2.00")
-    assert t("paper.bits_here", "en", models=gained) in said(app)
+    theirs = t("paper.bits_model", "en", model="LSTM", first="5.00", last="5.00")
+    assert t("paper.bits_here", "en", models=f"{gained}; {theirs}") in said(app)
 
 
 def test_what_has_not_been_run_is_said(monkeypatch):
@@ -127,7 +131,7 @@ def test_it_is_drawn_narrow_and_dark(visit, site):
     page.locator(".st-key-paper_table .scatterlayer .point").first.wait_for()
     page.wait_for_selector(IDLE)
     found = results.table5(results.stored())
-    drawn = len(found) + len(compare.effects(results.stored(), "test"))
+    drawn = sum(variant in VARIANTS for _, variant in found) + len(compare.effects(results.stored(), "test"))
     assert page.locator(".st-key-paper_table .scatterlayer .point").count() == drawn
     assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth")
     page.get_by_role("radio", name=t(f"paper.split_{SPLITS[0]}", "zh")).click()

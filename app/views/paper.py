@@ -54,6 +54,11 @@ def table_5(split: str) -> None:
     head = [t(f"paper.col_{name}", lang) for name in ("row", "here", "less", "paper", "paper_less", "direction")]
     st.html(panels.table(head, tables.beside_the_paper(effects, lang), dark))
     st.caption(t("paper.verdict_caption", lang, tasks=len(tables.tasks_of(found)), papers=len(compare.TASKS)))
+    read = {model: numbers.short(own[-1].tokens, lang) for model, own in results.bits(rows).items()}
+    if (lines := tables.same_tokens(found, split)) and len(read) == len(results.MODELS):
+        head = ["", t("paper.row_lstm", lang), t("reproduce.early", lang), t("paper.row_full", lang)]
+        st.html(panels.table(head, lines, dark))
+        st.caption(t("paper.same_tokens", lang, **read))
 
 
 def layers(split: str) -> None:
