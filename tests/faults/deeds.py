@@ -105,3 +105,15 @@ def can_write(folder: str) -> int:
     """Whether this process may write into the folder, and can do its work at all."""
     checkpoints.load(Path(folder) / "base")
     return int(os.access(folder, os.W_OK))
+
+
+def note(path: str, seeds: list[int]) -> None:
+    """Rows of `gpt1viz reproduce`, one after the other."""
+    from dataclasses import replace
+
+    from test_reproduce import ROW
+
+    from gpt1viz.reproduce.run import append
+
+    for seed in seeds:
+        append(Path(path), replace(ROW, seed=seed))

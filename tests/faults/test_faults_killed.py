@@ -46,7 +46,7 @@ def test_a_checkpoint_that_is_replaced(victim, case, tmp_path):
     assert not whole.killed and is_same(load(folder).model, other_model())
     size = (folder / "model.safetensors").stat().st_size
     old = new = 0
-    for death in deaths(whole.writes, size, 0.3, 6, 40):
+    for death in deaths(whole.writes, size, 0.3, 6, 24):
         shutil.rmtree(tmp_path)
         tmp_path.mkdir()
         stores.ours(folder)
@@ -67,7 +67,7 @@ def test_a_new_checkpoint_and_an_export(victim, case, tmp_path):
         whole = victim(do, folder=folder, below=tmp_path, **named)
         assert load(folder)
         shutil.rmtree(folder)
-        for death in deaths(whole.writes, 20_000, 0.3, 4, 40):
+        for death in deaths(whole.writes, 20_000, 0.3, 4, 20):
             with case(f"{do} {death}"):
                 victim(do, folder=folder, below=tmp_path, **named, **death)
                 assert not folder.exists() or load(folder)
@@ -84,7 +84,7 @@ def test_the_small_files_of_a_run(victim, case, tmp_path):
 
     begin()
     whole = victim("settings", folder=tmp_path, below=tmp_path)
-    for death in deaths(whole.writes, 6000, 0.1, 6, 40):
+    for death in deaths(whole.writes, 6000, 0.1, 6, 20):
         begin()
         with case(death):
             victim("settings", folder=tmp_path, below=tmp_path, **death)
@@ -113,7 +113,7 @@ def test_a_training_run(victim, case, unbroken, tmp_path):
     whole = victim("train", folder=tmp_path / "whole", steps=STEPS, below=tmp_path)
     wanted, weights = tiny_run.losses(unbroken), tiny_run.weights(unbroken)
     assert whole.code == 0 and tiny_run.losses(tmp_path / "whole") == wanted
-    for number, death in enumerate(deaths(whole.writes, 12_000, 0.4, 2, 40)):
+    for number, death in enumerate(deaths(whole.writes, 12_000, 0.4, 2, 16)):
         path = tmp_path / f"run-{number}"
         with case(death):
             for _ in range(2):
@@ -136,7 +136,7 @@ def test_an_encoded_corpus(victim, case, tmp_path):
     kept = tmp_path / "cache"
     whole = victim("corpus", path=text, cache=kept, below=kept)
     assert whole.writes >= 5
-    for death in deaths(whole.writes, 20_000, 0.2, 5, 40):
+    for death in deaths(whole.writes, 20_000, 0.2, 5, 20):
         shutil.rmtree(kept, ignore_errors=True)
         with case(death):
             victim("corpus", path=text, cache=kept, below=kept, **death)
@@ -151,7 +151,7 @@ def test_a_download(victim, case, server, cache, tmp_path):  # noqa: F811
     }
     whole = victim("fetch", **job)
     assert whole.code == 0 and is_whole(cache)
-    for death in deaths(whole.writes, sum(map(len, FILES.values())), 0.1, 4, 40):
+    for death in deaths(whole.writes, sum(map(len, FILES.values())), 0.1, 4, 20):
         shutil.rmtree(cache, ignore_errors=True)
         with case(death):
             victim("fetch", **job, **death)

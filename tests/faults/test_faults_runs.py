@@ -56,7 +56,7 @@ def looked_at(path: Path) -> None:
 
 def test_bytes_changed_anywhere(damaged, case, capsys):
     path, files = damaged
-    for seed in range(times(12, 150)):
+    for seed in range(times(12, 100)):
         draws = random.Random(seed)
         name = draws.choice(SMALL)
         with case(f"{name}, seed {seed}"):
@@ -73,7 +73,7 @@ def test_absurd_values(damaged, case, capsys):
         values = json.loads(files[name])
         tried += [(name, values, at, [new]) for at in dict.fromkeys(places(values)) for new in ABSURD]
         tried += [(name, values, at, []) for at in dict.fromkeys(places(values)) if at]
-    for name, values, at, new in random.Random(0).sample(tried, times(12, 150)):
+    for name, values, at, new in random.Random(0).sample(tried, times(12, 100)):
         with case(f"{name}: {'.'.join(map(str, at))} {repr(new)[:40] if new else 'left out'}"):
             (path / name).write_text(json.dumps(with_value(values, at, new[0]) if new else without(values, at)))
             looked_at(path)
@@ -113,7 +113,7 @@ def test_the_page_of_runs(lang, damaged, case):
         ("samples.jsonl", b'{"step": "x"}\n{"text": 3, "step": 4}\n'),
         ("status.json", b'{"state": "finished", "step": 1e999}'),
     ]
-    for name, content in faults[:: times(3, 1)]:
+    for name, content in faults[:: times(6, 1)]:
         with case(f"{name} {content[:40]}"):
             (path / name).write_bytes(content)
             for page in ("runs", "train"):
