@@ -100,6 +100,7 @@ def test_drawn_files_are_read_or_refused(case, suffix, tmp_path):
             code_of(load_task, path, kind=kind)
 
     read()
+    assert case.n  # some were drawn
 
 
 def test_fuzzed_bytes_are_read_or_refused(case, tmp_path):
@@ -117,6 +118,7 @@ def test_fuzzed_bytes_are_read_or_refused(case, tmp_path):
             code_of(load_task, path)
 
     read()
+    assert case.n  # some were drawn
 
 
 @pytest.fixture(scope="module")
