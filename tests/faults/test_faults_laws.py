@@ -43,7 +43,7 @@ STRINGS = st.lists(PIECES | ANY, max_size=12).map("".join) | ANY
 
 @pytest.mark.area("laws of the tokenizer")
 def test_any_string_has_ids_that_lead_back_to_it(case):
-    @drawn(250, 6_000)
+    @drawn(125, 6_000)
     @given(STRINGS)
     def holds(text):
         with case(ascii(text)):
@@ -62,7 +62,7 @@ def test_any_string_has_ids_that_lead_back_to_it(case):
 
 @pytest.mark.area("laws of the tokenizer")
 def test_plain_text_is_covered_by_its_tokens(case):
-    @drawn(150, 3_000)
+    @drawn(75, 3_000)
     @given(st.text("abcdefgh ABC.,!?'\"-;:()0123456789", max_size=60))
     def holds(text):
         with case(text):
@@ -79,7 +79,7 @@ def test_decoded_text_has_the_same_ids(case):
     words = [row for row in range(TOKENIZER.n_vocab) if TOKENIZER.entry(row).removesuffix("</w>").isalpha()]
     whole = st.lists(st.sampled_from([row for row in words if TOKENIZER.entry(row).endswith("</w>")]), max_size=30)
 
-    @drawn(150, 3_000)
+    @drawn(75, 3_000)
     @given(STRINGS, whole)
     def holds(text, rows):
         with case((ascii(text), rows)):
@@ -93,7 +93,7 @@ def test_decoded_text_has_the_same_ids(case):
 
 @pytest.mark.area("laws of the tokenizer")
 def test_any_ids_are_decoded(case):
-    @drawn(150, 3_000)
+    @drawn(75, 3_000)
     @given(st.lists(st.integers(0, TOKENIZER.n_vocab - 1), max_size=40))
     def holds(ids):
         with case(ids):
@@ -107,7 +107,7 @@ def test_any_ids_are_decoded(case):
 
 @pytest.mark.area("laws of the tokenizer")
 def test_a_learned_vocabulary_is_as_asked(case):
-    @drawn(20, 300)
+    @drawn(10, 300)
     @given(st.lists(STRINGS, min_size=1, max_size=4), st.integers(16, 80))
     def holds(texts, n_vocab):
         assume(any(TOKENIZER.encode(text) for text in texts))
@@ -127,7 +127,7 @@ TEXT = STRINGS | st.lists(st.sampled_from(["the", "fox", "ran", "rabbits"]), max
 def test_rows_hold_what_figure_1_of_the_paper_says(case):
     n_texts = {"classification": 1, "token": 1, "entailment": 2, "similarity": 2}
 
-    @drawn(150, 4_000)
+    @drawn(75, 4_000)
     @given(st.sampled_from(KINDS), st.data(), st.integers(6, 40), st.sampled_from(TRUNCATIONS))
     def holds(kind, data, n_ctx, truncation):
         n = n_texts.get(kind) or data.draw(st.integers(4, 6))
@@ -169,7 +169,7 @@ def _is_laid_out(row, kind: str, n_ctx: int, truncation: str) -> None:
 
 @pytest.mark.area("laws of the layouts")
 def test_a_words_label_stands_at_its_last_token(case):
-    @drawn(100, 2_000)
+    @drawn(50, 2_000)
     @given(TEXT, st.integers(6, 40))
     def holds(text, n_ctx):
         config = GPT1Config(n_vocab=TOKENIZER.n_vocab, n_special=3, n_ctx=n_ctx, n_embd=12, n_layer=1, n_head=3)
@@ -191,7 +191,7 @@ TEMPERATURES = st.floats(1e-3, 100, exclude_min=True)
 
 @pytest.mark.area("laws of sampling")
 def test_filters_keep_what_they_must(case):
-    @drawn(200, 6_000)
+    @drawn(100, 6_000)
     @given(LOGITS, TEMPERATURES, st.integers(1, 70), st.floats(1e-6, 1), st.floats(0, 1, exclude_max=True))
     def holds(values, temperature, k, p, u):
         logits = torch.tensor(values)
@@ -216,7 +216,7 @@ def test_filters_keep_what_they_must(case):
 
 @pytest.mark.area("laws of sampling")
 def test_sets_are_nested(case):
-    @drawn(100, 3_000)
+    @drawn(50, 3_000)
     @given(
         LOGITS, TEMPERATURES, st.tuples(st.integers(1, 70), st.integers(1, 70)), st.tuples(*[st.floats(1e-6, 1)] * 2)
     )
@@ -239,7 +239,7 @@ def test_sets_are_nested(case):
 def test_a_seed_settles_the_text(case):
     model = tiny_model(n_vocab=TOKENIZER.n_vocab, n_special=0, n_layer=1)
 
-    @drawn(15, 200)
+    @drawn(7, 200)
     @given(st.integers(0, 2**31), TEMPERATURES, st.integers(1, 50) | st.none(), st.floats(0.01, 1) | st.none())
     def holds(seed, temperature, top_k, top_p):
         with case((seed, temperature, top_k, top_p)):
@@ -256,7 +256,7 @@ MODEL = tiny_model()
 
 @pytest.mark.area("laws of masks")
 def test_nothing_sees_what_comes_after_it(case):
-    @drawn(40, 1_500)
+    @drawn(20, 1_500)
     @given(IDS, st.data())
     @torch.inference_mode()
     def holds(ids, data):
@@ -276,7 +276,7 @@ def test_nothing_sees_what_comes_after_it(case):
 
 @pytest.mark.area("laws of masks")
 def test_a_cache_split_anywhere_changes_nothing(case):
-    @drawn(40, 1_500)
+    @drawn(20, 1_500)
     @given(IDS, st.data())
     @torch.inference_mode()
     def holds(ids, data):
@@ -292,7 +292,7 @@ def test_a_cache_split_anywhere_changes_nothing(case):
 
 @pytest.mark.area("laws of masks")
 def test_edits_act_where_they_are_and_after(case):
-    @drawn(40, 1_500)
+    @drawn(20, 1_500)
     @given(IDS, st.data())
     @torch.inference_mode()
     def holds(ids, data):

@@ -27,7 +27,7 @@ import task_files
 
 pytestmark = pytest.mark.area("labelled files")
 DRAWN = settings(
-    max_examples=times(60, 3_000),
+    max_examples=times(30, 3_000),
     derandomize=not LONG,
     deadline=None,
     database=None,
