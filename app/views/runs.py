@@ -28,7 +28,7 @@ def table(runs: list[Run]) -> None:
         rows.append(
             {
                 t("runs.run", lang): run.name,
-                t("runs.kind", lang): t(f"runs.kind_{run.settings.get('kind', 'pretrain')}", lang),
+                t("runs.kind", lang): t(f"runs.kind_{run.kind}", lang),
                 t("runs.state", lang): t(f"training.state_{run.state}", lang),
                 t("runs.step", lang): run.step,
                 t("runs.loss", lang): float(loss["loss"][-1]) if loss else None,
