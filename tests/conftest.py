@@ -15,6 +15,7 @@ from app_page import MOST
 from app_server import serving
 from browser import chromium, open_page
 
+pytest_plugins = ["faults_table"]
 NETWORK = os.environ.get("GPT1VIZ_NETWORK") == "1"
 ALL = os.environ.get("GPT1VIZ_ALL") == "1"
 LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "", None}

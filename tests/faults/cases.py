@@ -1,4 +1,4 @@
-"""Cases of the fault suite: how many, of which area, which of them failed. `conftest.py` prints them as a table.
+"""Cases of the fault suite: how many, of which area, which of them failed. `faults_table.py` prints them.
 
     pytestmark = pytest.mark.area("damaged checkpoints")
 
@@ -10,19 +10,17 @@
 A test that has no use for `case` is one case itself.
 """
 
-import os
-import re
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import pytest
+from faults_table import LONG
 
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.text import LANGUAGES
 
-LONG = os.environ.get("GPT1VIZ_FAULTS") == "1"
 SHOWN = 10  # failures of a test that are printed
 
 
@@ -51,31 +49,6 @@ class Cases:
         if self.failures:
             text = "\n".join(self.failures[:SHOWN])
             pytest.fail(f"{len(self.failures)} of {self.n} cases failed:\n{text}", pytrace=False)
-
-
-@dataclass
-class Tally:
-    """The cases of an area so far."""
-
-    tests: int = 0
-    cases: int = 0
-    failures: int = 0
-
-
-def tallies_in(text: str) -> dict[str, Tally]:
-    """What a table that `rows` has made says."""
-    found = re.findall(r"^\| ([^|*]+) \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \|$", text, re.MULTILINE)
-    return {area: Tally(*(int(number.replace(",", "")) for number in numbers)) for area, *numbers in found}
-
-
-def rows(tallies: dict[str, Tally]) -> list[str]:
-    """The table, as Markdown."""
-    lines = ["| area | tests | cases | failures |", "|---|---:|---:|---:|"]
-    tallies = dict(sorted(tallies.items()))
-    whole = Tally(*(sum(getattr(t, name) for t in tallies.values()) for name in ("tests", "cases", "failures")))
-    for area, tally in [*tallies.items(), ("**all**", whole)]:
-        lines.append(f"| {area} | {tally.tests:,} | {tally.cases:,} | {tally.failures:,} |")
-    return lines
 
 
 LONGEST = 1500  # characters of a sentence; a path may be long

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 
 import pytest
-from cases import Cases, Tally, rows, tallies_in
+from cases import Cases
+from faults_table import Tally, rows, tallies_in
 
 from gpt1viz.text import strings
 
