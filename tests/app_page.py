@@ -21,7 +21,7 @@ def drawn(page):
 
 
 def box(page, name, lang="en"):
-    return page.get_by_label(t(f"app.{name}", lang), exact=True)
+    return page.get_by_label(t(f"app.{name}", lang), exact=True).and_(page.locator("input, textarea"))
 
 
 def becomes(page, read, wanted):

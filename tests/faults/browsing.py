@@ -18,7 +18,8 @@ READ = """() => {
     texts.push(root.textContent ?? "");
   };
   walk(document.body);
-  texts.push(document.body.innerText, document.title, decodeURIComponent(location.href.replaceAll("+", " ")));
+  const address = new URL(location.href);
+  texts.push(document.body.innerText, document.title, address.pathname, ...[...address.searchParams].flat());
   return { text: texts.join("|").replace(/\\s/g, ""), made, evil: window.evil ?? null };
 }"""
 
@@ -36,7 +37,7 @@ def read(page) -> dict:
 
 def turn(page, name: str, lang: str) -> None:
     """To another page by its link at the side."""
-    page.locator(f"[data-testid=stSidebarNav] a[href$='/{name}']").click()
+    page.get_by_test_id("stSidebarNav").get_by_role("link", name=t(f"app.{name}", lang), exact=True).click()
     page.get_by_role("heading", name=t(f"app.{name}", lang), exact=True, level=1).wait_for(timeout=MOST)
     settle(page)
 
