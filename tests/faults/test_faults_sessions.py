@@ -45,7 +45,7 @@ class Session:
     def __init__(self, browser, url: str, number: int):
         self.secret = "zq" + "".join("bdfgjkmpvw"[int(digit)] for digit in f"{number:03d}") + "x"
         self.draws, self.lang, self.faults = random.Random(number), "en", []
-        self.context = browser.new_context()
+        self.context = browser.new_context(viewport={"width": 1280, "height": 1000})  # no scrolling closes a box
         self.page = self.context.new_page()
         self.page.set_default_timeout(MOST)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
@@ -55,6 +55,7 @@ class Session:
 
     def act(self) -> str:
         """One thing that people do."""
+        self.page.bring_to_front()  # else the browser puts off what it need not show
         what = self.draws.choice(("write", "write", "turn", "turn", "turn", "language", "model"))
         if what == "write":
             words = " ".join(self.draws.choices(("king", "river", "tree", "day"), k=self.draws.randint(1, 30)))
