@@ -96,6 +96,7 @@ def refusal(lang: str) -> None:
 
 def watch(name: str, lang: str) -> None:
     """All of one run; while it is going on the numbers and curves follow every second."""
+    seen = _seen(name)  # before the run is read: what changes while this is drawn shall be drawn anew
     run, preparing = jobs.find(name), jobs.preparing(name)
     if run is None and not preparing:
         _never_began(name, lang)
@@ -104,7 +105,6 @@ def watch(name: str, lang: str) -> None:
     _buttons(name, run, going, lang)
     if going:
         st.caption(t("train.close_tab", lang))
-        seen = _seen(name)
         st.fragment(_live, run_every=1)(name, seen, lang)
     else:
         _numbers(run, lang)

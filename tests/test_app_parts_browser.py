@@ -65,7 +65,7 @@ def test_embeddings_add_up_and_follow_the_focus(show, lang, width, dark):
     shown = signed(hovered(page, "embeddings_sum", 0.002, 0.2))
     assert shown[0] == pytest.approx(row[0], abs=0.0006)
     page.get_by_role("button", name=t("embeddings.map_animals", lang), exact=True).click()
-    chart(page, "word_map").get_by_text("rabbit").wait_for()
+    chart(page, "word_map").get_by_text("rabbit").first.wait_for()
     page.wait_for_selector(IDLE)
     assert chart(page, "word_map").get_by_text("castle").count() == 0
 
