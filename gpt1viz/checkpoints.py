@@ -271,10 +271,7 @@ def _beside(folder: Path) -> Iterator[Path]:
         holds = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
         if holds - WRITTEN or (folder.exists() and not folder.is_dir()):
             raise GPT1VizError("save_other_files", path=folder)
-    except (
-        OSError,
-        RuntimeError,
-    ) as fault:  # a name that is too long, a folder that may not be read, links in a circle
+    except (OSError, RuntimeError) as fault:  # too long a name, a folder that may not be read, links in a circle
         raise GPT1VizError("save_failed", path=folder, fault=getattr(fault, "strerror", None) or fault) from fault
     mark = secrets.token_hex(4)
     beside, old = (folder.with_name(f".{folder.name}.{kind}-{mark}") for kind in ("new", "old"))

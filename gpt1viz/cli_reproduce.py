@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from .cli_finetune import STOPPED
 from .errors import GPT1VizError
 from .reading import expanded
 from .text import t
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from .reproduce.results import Finetuned
     from .reproduce.run import Planned
 
-STOPPED = 130  # exit code after Ctrl-C
 PRECISIONS = ("float32", "bfloat16")
 
 

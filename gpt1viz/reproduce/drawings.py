@@ -37,12 +37,10 @@ def table5(rows: Sequence[Row], split: str = "test", *, lang: str = "en", dark: 
 def layers(rows: Sequence[Row], split: str = "test", *, lang: str = "en", dark: bool = False) -> go.Figure:
     """Score over blocks transferred, a panel a task; "–" is nothing at all, 0 the embeddings only."""
     found = results.layers(rows)
-    return trends(
+    return _panels(
         {task: {t("paper.score", lang): _curve(own, split)} for task, own in found.items()},
         ticks={n: "–" if n == -1 else str(n) for own in found.values() for n in own},
-        x_title=t("paper.axis_layers", lang),
-        y_title=t("paper.score", lang),
-        limits=LIMITS,
+        axis="layers",
         lang=lang,
         dark=dark,
     )
@@ -52,13 +50,11 @@ def examples(rows: Sequence[Row], split: str = "test", *, lang: str = "en", dark
     """Score over examples to learn from, a panel a task, with and without pre-training."""
     found = results.examples(rows)
     names = {True: t("paper.pretrained", lang), False: t("paper.row_no_pretraining", lang)}
-    return trends(
+    return _panels(
         {task: {names[start]: _curve(own[start], split) for start in names} for task, own in found.items()},
         ticks={n: f"{n:,}" for own in found.values() for by_size in own.values() for n in by_size},
         log=True,
-        x_title=t("paper.axis_examples", lang),
-        y_title=t("paper.score", lang),
-        limits=LIMITS,
+        axis="examples",
         lang=lang,
         dark=dark,
     )
@@ -78,15 +74,13 @@ def zero_shot(rows: Sequence[Row], *, lang: str = "en", dark: bool = False) -> g
         for task, own in found.items()
     }
     tokens = [n for lines in panels.values() for curve in lines.values() for n in curve.x]
-    return trends(
+    return _panels(
         panels,
         levels={task: 100 * next(iter(own.values()))[0].chance for task, own in found.items()},
         ticks=_powers(min(tokens), max(tokens), lang),
         columns=2,
         log=True,
-        x_title=t("paper.axis_tokens", lang),
-        y_title=t("paper.score", lang),
-        limits=LIMITS,
+        axis="tokens",
         lang=lang,
         dark=dark,
     )
@@ -112,6 +106,12 @@ def page(rows: Sequence[Row], lang: str = "en") -> str:
     for place, (title, fig) in enumerate(drawn.items()):
         parts += [f"<h2>{html.escape(title)}</h2>", fig.to_html(full_html=False, include_plotlyjs=place == 0)]
     return "\n".join([*parts, "</html>\n"])
+
+
+def _panels(panels: Mapping[str, Mapping[str, Curve]], *, axis: str, lang: str, dark: bool, **look) -> go.Figure:
+    """Scores in per cent over what `axis` names, a panel a task."""
+    names = {"x_title": t(f"paper.axis_{axis}", lang), "y_title": t("paper.score", lang)}
+    return trends(panels, limits=LIMITS, lang=lang, dark=dark, **names, **look)
 
 
 def _ends(estimates: Sequence[Estimate]) -> np.ndarray:

@@ -10,6 +10,8 @@ from cases import Cases
 from doomed import victims
 from faults_table import COUNTED
 
+from gpt1viz import cli
+
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "area(name): the row of docs/faults.md that a test's cases count in")
@@ -19,6 +21,18 @@ def pytest_configure(config):
 def case():
     """`with case(name):` counts a case of the test's area and notes its failure."""
     return Cases()
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command; its exit code, standard output and standard error."""
+
+    def run(*arguments) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.main([*map(str, arguments)])
+        return code, *capsys.readouterr()
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -74,6 +74,15 @@ def elements(html: str) -> list[str]:
     return _Elements(html).found
 
 
+def strings_in(value):
+    """Every string in what JSON can hold."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from strings_in(inner)
+
+
 def computed(cell: str) -> bool:
     """Whether a spreadsheet would compute a cell of text."""
     return len(cell) > 1 and cell[0] in "=+-@＝＋－＠\t\r\n"

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tuned import base
 
 import gpt1viz
-from gpt1viz import cli
 from gpt1viz.data.rows import COLUMNS
 from gpt1viz.data.tasks import load_task
 from gpt1viz.errors import GPT1VizError
@@ -124,18 +123,6 @@ def test_fuzzed_bytes_are_read_or_refused(case, tmp_path):
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     return base(tmp_path_factory.mktemp("models"), n_layer=1, n_ctx=16)
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command; its exit code, standard output and standard error."""
-
-    def run(*arguments) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main([*map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 SOME = ("halves.jsonl", "formulas.csv", "controls.jsonl")  # in the short form

@@ -11,7 +11,7 @@ import sys
 import pytest
 from app_driver import APP, html, opened, typed, well
 from cases import LONG
-from hostile import EMPTY, HALVES, TEXTS, computed, elements, obeyed
+from hostile import EMPTY, HALVES, TEXTS, computed, elements, obeyed, strings_in
 from tiny_run import train
 from tuned import base, tuned
 
@@ -61,7 +61,7 @@ def harm(app) -> list[str]:
         for markdown in _markdown(element):
             found += obeyed(markdown)
     for chart in app.get("plotly_chart"):
-        found += [text for text in _strings(json.loads(chart.proto.spec)) if elements(text)]
+        found += [text for text in strings_in(json.loads(chart.proto.spec)) if elements(text)]
     for name, (_, _, data) in app.session_state.drawings.items():
         if data is not None:
             content = sys.modules["saving"].csv_bytes(data()).decode("utf-8-sig")
@@ -84,14 +84,6 @@ def _markdown(block):
             if child.type != "text" and isinstance(text := getattr(proto, name, None), str):
                 yield text
         yield from (option.content for option in getattr(proto, "options", ()) if hasattr(option, "content"))
-
-
-def _strings(value):
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | dict):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _strings(inner)
 
 
 def _is_number(cell: str) -> bool:

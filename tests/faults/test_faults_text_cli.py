@@ -9,10 +9,10 @@ import pytest
 import stores
 import tiny
 from cases import LONG, helpful
-from hostile import EMPTY, HALVES, TEXTS, elements
+from hostile import EMPTY, HALVES, TEXTS, elements, strings_in
 from view_data import unpack
 
-from gpt1viz import cli, explain, figures, generate, load, save
+from gpt1viz import explain, figures, generate, load, save
 from gpt1viz.errors import GPT1VizError
 from gpt1viz.model import TaskHead
 from gpt1viz.text import LANGUAGES
@@ -35,18 +35,6 @@ def model(tmp_path_factory):
     vocab = {entry: row for row, entry in enumerate([*entries, *letters])}
     gpt1 = tiny.tiny_model(n_vocab=len(vocab), n_special=0, n_layer=1)
     return save(gpt1, tmp_path_factory.mktemp("models") / "tiny", Tokenizer(vocab, []))
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command; its exit code, standard output and standard error."""
-
-    def run(*arguments) -> tuple[int, str, str]:
-        capsys.readouterr()
-        code = cli.main([*map(str, arguments)])
-        return code, *capsys.readouterr()
-
-    return run
 
 
 def refused(found: tuple[int, str, str]) -> bool:
@@ -184,14 +172,6 @@ def test_functions_widgets_and_figures_take_any_text(case, model):
                 assert words == [label(piece) for piece in seen.tokens]
                 assert not (OBEYED | {*"\n\u200b\u200d\ufeff\ue000"}) & {*"".join(words)}
             drawn = figures.next_tokens(seen.tokens[-10:], np.full(len(seen.tokens[-10:]), 0.1))
-            assert not [text for text in _strings(json.loads(drawn.to_json())) if elements(text)]
+            assert not [text for text in strings_in(json.loads(drawn.to_json())) if elements(text)]
             *_, last = generate(loaded.model, loaded.tokenizer, text[:300], 2, seed=0)
             assert isinstance(last.text, str)
-
-
-def _strings(value):
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | dict):
-        for inner in value.values() if isinstance(value, dict) else value:
-            yield from _strings(inner)
