@@ -32,6 +32,8 @@ STYLE = """<style>
 [data-testid=stSliderThumbValue] * {{ color: {link} }}
 .stCheckbox label > span + div {{ box-shadow: 0 0 0 1px {border} }}
 .stTooltipIcon button:not([kind]) {{ min-width: 24px; min-height: 24px }}
+.st-key-lines button [data-testid=stMarkdownContainer] {{ position: absolute; clip-path: inset(50%) }}
+.st-key-lines button::before {{ content: "↵"; content: "↵" / "" }}
 [data-testid=stSidebar][data-collapsed=true] {{ visibility: hidden }}
 .stApp:has([data-testid=stExpandSidebarButton]) .stMainBlockContainer {{ padding-top: 64px }}
 :focus-visible, div:has(> :is(input, textarea):focus-visible), div:has(> * > input[type=range]:focus-visible),
@@ -43,7 +45,7 @@ main:focus-visible {{ outline-offset: -2px }}
 _grid = st.components.v2.component("attention_grid", js=source("attention_grid", "streamlit"))
 _strip = st.components.v2.component("token_strip", js=source("token_strip", "streamlit"))
 # The address follows what is shown, without an entry in the browser's history; so do the page's language and the names
-# of drawings and of the button ↵, which Streamlit leaves out.
+# of drawings, which Streamlit leaves out.
 _link = st.components.v2.component(
     "copy_link",
     html="<div aria-live='polite'><button type='button'></button></div>",
@@ -63,10 +65,10 @@ export default function ({ data, parentElement }) {
   if (url.href !== window.location.href) window.history.replaceState(window.history.state, "", url);
   for (const [name, title] of Object.entries(data.drawings)) {
     const drawing = document.querySelector(`.st-key-drawing_${name}`);
-    drawing?.setAttribute("role", "figure");
-    drawing?.setAttribute("aria-label", title);
+    if (!drawing || drawing.ariaLabel === title) continue;
+    drawing.role = "figure";
+    drawing.ariaLabel = title;
   }
-  document.querySelector(".st-key-lines button")?.setAttribute("aria-label", data.lines);
   const button = parentElement.querySelector("button");
   button.textContent = data.label;
   button.onclick = async () => {
@@ -98,7 +100,7 @@ def frame(name: str, lang: str) -> Iterator[None]:
         saving.panel(lang, dark())
     link = state.link()  # by now it is settled
     copied = "copied_without" if link.get("text", "") is None else "copied"
-    words = {"label": "copy_link", "copied": copied, "failed": "copy_failed", "lines": "lines_help"}
+    words = {"label": "copy_link", "copied": copied, "failed": "copy_failed"}
     data = {"lang": "zh-CN" if lang == "zh" else "en", "link": link, "page": name}  # a new page is a new address
     data["drawings"] = {key: drawn.title for key, drawn in st.session_state.drawings.items()}
     with corner:

@@ -243,7 +243,8 @@ def text_box(lang: str) -> str:
         else:
             text = st.text_input(t("app.text", lang), live="300ms", **settings)
         press = {"on_click": _toggle_lines, "args": (many, text)}
-        st.button(t("app.lines", lang), help=t("app.lines_help", lang), key="lines", **press)
+        lines = t("app.lines", lang)  # for those who hear it; what is seen is ↵
+        st.button(lines, help=lines, key="lines", **press)
         with st.popover(t("app.examples", lang), width="content"):
             _example_buttons(lang, "example")
     return text

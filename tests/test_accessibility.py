@@ -158,7 +158,7 @@ def test_the_keyboard_reaches_everything_and_shows_where_it_is(visit, site):
         "model",
         "copy_link",
         "text",
-        "lines_help",
+        "lines",
         "examples",
         "colour_by",
         "layer",
