@@ -20,7 +20,6 @@ GROUPS = {
 
 st.set_page_config(page_title="GPT-1", layout="wide", initial_sidebar_state=240)
 lang = state.choose_language()
-st.set_page_config(page_title=t("app.title", lang))
 views = Path(__file__).parent / "views"
 pages = {
     name: st.Page(views / f"{name}.py", title=t(f"app.{name}", lang), url_path=name, default=name == GROUPS["look"][0])
@@ -31,6 +30,7 @@ groups = {t(f"app.nav_{group}", lang): [pages[n] for n in names] for group, name
 page = st.navigation(groups, expanded=True)  # else Streamlit hides some behind words of its own, in English
 state.choose_model()
 name = next(name for name in pages if pages[name] == page)
+st.set_page_config(page_title=f"{page.title} · {t('app.title', lang)}")
 state.carry(name)
 with components.frame(name, lang):
     page.run()

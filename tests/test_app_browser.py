@@ -91,7 +91,10 @@ two_looks = pytest.mark.parametrize(
 @two_looks
 def test_attention_shows_the_weights(show, there, lang, width, dark):
     page = show(lang=lang, layer=1, head=4, width=width, dark=dark)
-    assert page.title() == t("app.title", lang) and grid(page).get_attribute("data-head") == "1,4"
+    assert (
+        page.title() == f"{t('app.attention', lang)} · {t('app.title', lang)}"
+        and grid(page).get_attribute("data-head") == "1,4"
+    )
     assert page.evaluate("document.documentElement.lang") == {"en": "en", "zh": "zh-CN"}[lang]
     page.locator(".g1").first.wait_for()
     fits_and_wears_the_palette(page, dark)

@@ -118,7 +118,7 @@ class Loop:
             state = files.read_json(checkpoint / "state.json")
             self.step, self.before = state["step"], state["seconds"]
             load_optimizer(self.optimizer, job.module, checkpoint / "optimizer.safetensors")
-        self.first = self.step
+        self.first = self.step if checkpoint else -1  # what was done before
         self.began = self.saved = time.monotonic()
         self.compute = world.wrap(_Losses(job))
         self.bar = Bar(title, shown=world.main)
@@ -135,7 +135,7 @@ class Loop:
             GPT1VizError: a loss or gradient that is not finite; the weights have not been touched by it.
         """
         self.job.module.train()
-        if self.step == 0:
+        if self.first < 0:
             self._look()
         self._save()
         while (x := self.world.agreed(self._next(stopper))) is not None:
