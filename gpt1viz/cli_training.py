@@ -98,11 +98,11 @@ def _train(plan: "Plan", path: Path, resume: bool, watch_stdin: bool, lang: str)
     from .training.distributed import joined
     from .training.prepare import prepare
     from .training.pretrain import pretrain
-    from .training.runs import METRICS
+    from .training.runs import has_begun
 
     if not plan.text:
         raise GPT1VizError("plan_no_text")
-    if not resume and (path / METRICS).exists():
+    if not resume and has_begun(path):
         raise GPT1VizError("training_run_exists", path=path)
     settings, path = plan.settings, expanded(path).absolute()
     with joined(settings.device) as world:

@@ -36,7 +36,7 @@ def chips(app, which=0) -> list[str]:
 
 
 def fields(app, kind) -> list[str]:
-    return [app.text_input(key=f"in_{kind}_{n}").value for n in range(len(app.session_state.texts[kind]))]
+    return [app.text_input(key=f"in_{kind}_{n}").value for n in range(len(app.session_state.task_texts[kind]))]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -107,7 +107,7 @@ def test_the_first_token_stays_and_extract_moves(model):
     n = chips(app, 1).index("castle") - chips(app, 1).index("▸start", 1)
     after = notes[-n - 3 :]  # the row after the edit ends in castle . extract
     assert set(after[:n]) == {"="} and "=" not in after[n:]
-    last = app.session_state.texts["entailment"][1].split()[-1].strip(".")
+    last = app.session_state.task_texts["entailment"][1].split()[-1].strip(".")
     app.text_input(key="in_word").set_value(last).run()
     assert well(app) and t("inputs.extract_same", "en") in said(app)
 
@@ -138,7 +138,7 @@ def test_the_states_that_are_compared_are_the_models_own(models):
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_whatever_is_typed_is_answered(kind, text):
     app = opened("inputs", task=kind, model="tuned-choice")
-    for n in range(len(app.session_state.texts[kind])):
+    for n in range(len(app.session_state.task_texts[kind])):
         app.text_input(key=f"in_{kind}_{n}").set_value(text)
     app.text_input(key="in_word").set_value(text[:40]).run()
     assert well(app) and "<script>" not in html(app) and "<b>bold" not in html(app)

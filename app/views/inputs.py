@@ -41,13 +41,13 @@ def example(kind: str, number: int, lang: str = "en") -> list[str]:
 
 
 def use(kind: str, texts: list[str]) -> None:
-    session.texts[kind] = texts
+    session.task_texts[kind] = texts
     for name in [name for name in session if str(name).startswith(f"in_{kind}_")]:
         del session[name]
 
 
 def more_answers(by: int) -> None:
-    texts = session.texts["choice"]
+    texts = session.task_texts["choice"]
     use("choice", [*texts, ""] if by > 0 else texts[:-1])
 
 
@@ -69,7 +69,7 @@ def choose_kind() -> str:
 
 def field(kind: str, number: int, label: str) -> str:
     key = f"in_{kind}_{number}"
-    session.setdefault(key, session.texts[kind][number])
+    session.setdefault(key, session.task_texts[kind][number])
     return st.text_input(label, key=key, max_chars=MOST_CHARACTERS, live="300ms")
 
 
@@ -86,8 +86,8 @@ def first_texts() -> dict[str, list[str]]:
 
 with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
     kind = choose_kind()
-    if "texts" not in session:
-        session.texts = first_texts()
+    if "task_texts" not in session:
+        session.task_texts = first_texts()
     with st.popover(t("app.examples", lang), width="content"):
         for number in (1, 2):
             chosen = example(kind, number)
@@ -97,7 +97,7 @@ with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
 st.caption(t(f"inputs.about_{kind}", lang))
 
 names = [t(f"inputs.field_{name}", lang) for name in FIELDS[kind]]
-n_answers = len(session.texts[kind]) - len(names)
+n_answers = len(session.task_texts[kind]) - len(names)
 names += [t("inputs.field_answer", lang, n=n + 1) for n in range(n_answers)]
 texts = []
 for start in range(0, len(names), 2):
@@ -105,7 +105,7 @@ for start in range(0, len(names), 2):
     for number, column in enumerate(st.columns(len(pair), gap="medium"), start):
         with column:
             texts.append(field(kind, number, names[number]))
-session.texts[kind] = texts
+session.task_texts[kind] = texts
 if kind == "choice":
     with st.container(horizontal=True):
         full, least = n_answers >= MOST_ANSWERS, n_answers <= 2

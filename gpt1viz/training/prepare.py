@@ -15,7 +15,7 @@ from ..tokenizer import Tokenizer
 from .distributed import World
 from .plan import Plan
 from .progress import Bar
-from .runs import METRICS
+from .runs import has_begun
 from .zero_shot import zero_shot
 
 
@@ -40,7 +40,7 @@ def prepare(plan: Plan, run_dir: Path, world: World, lang: str = "en") -> Prepar
     ready = None
     if world.main:
         tasks = [load_task(name) for name in plan.zero_shot]
-        if not (run_dir / METRICS).exists():
+        if not has_begun(run_dir):
             tokenizer = vocabulary(plan, lang)
             run_dir.mkdir(parents=True, exist_ok=True)
             tokenizer.save(run_dir / "tokenizer.json")

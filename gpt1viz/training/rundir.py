@@ -27,7 +27,7 @@ from ..reading import expanded
 from ..tokenizer import Tokenizer
 from . import files
 from .optim import save_optimizer
-from .runs import LOCK, METRICS, SAMPLES, STOP
+from .runs import LOCK, METRICS, SAMPLES, STOP, has_begun
 
 STATUS_EVERY = 1.0  # seconds
 
@@ -55,7 +55,7 @@ class RunWriter:
             except Timeout:
                 pid = files.read_json(self.path / "status.json").get("pid")
                 raise GPT1VizError("training_locked", path=self.path, pid=pid) from None
-            if not self.resume and ((self.path / "status.json").exists() or run_steps(self.path)):
+            if not self.resume and has_begun(self.path):
                 self._lock.release()
                 raise GPT1VizError("training_run_exists", path=self.path)
         return self

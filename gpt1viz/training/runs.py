@@ -113,6 +113,11 @@ def _message(value: object) -> dict | None:
     return value  # pyright: ignore[reportReturnType]
 
 
+def has_begun(path: Path) -> bool:
+    """Whether a trainer got as far as to say there where it stands; what it wrote before is written anew."""
+    return (path / "status.json").exists() or bool(run_steps(path))
+
+
 def list_runs(folder: str | Path = "runs") -> list[Run]:
     """The runs in a folder, the latest first; what is no run is left out."""
     found = []

@@ -128,7 +128,7 @@ def test_what_a_link_says_is_shown_without_harm(case, page):
     names = ["text", "second", "text2", "words", "x0", "x1", "model", "model2", "run", "tuned", "runs", "task", "word"]
     names += ["data", "beside", "off", "target", "token_a", "token_b", "lang", "layer", "pos", "seed", "at", "variant"]
     for name, text in (TEXTS if LONG else SHORT).items():
-        text = text[: LINK // len(names)]
+        text = text[: LINK // len(names) // len("%0A")]
         with case(f"{page} {name}"):
             app = opened(page, **dict.fromkeys(names, text))
             assert not failed(app), failed(app)

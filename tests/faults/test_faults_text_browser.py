@@ -50,7 +50,7 @@ def test_no_page_makes_anything_of_a_text(case, show, site):
     for name in TYPED:
         text = EVERYTHING[:900] if name == "everything" else TEXTS[name][:900]
         page = show(f"{site}/?{urlencode(dict.fromkeys(NAMES, text) | {'text': text, 'lang': 'en'})}")
-        for other in ALL if LONG else ("tour", "inside", "compare"):
+        for other in ALL if LONG else ("tour", "inputs", "inside", "cost", "compare"):
             with case(f"{other} {name}"):
                 if other != "tour":
                     turn(page, other, "en")
