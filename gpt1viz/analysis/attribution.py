@@ -146,7 +146,7 @@ def integrated_gradients(
             continue  # pieces are still without their part
         scores = torch.stack(list(pieces.values())).sum(0)  # (T,)
         fine = sum(missed.values()) <= max(allowed, tolerance * float(scores.abs().sum()))
-        if fine and abs(float(scores.sum()) - (f[1.0] - f[0.0])) <= allowed or n_points >= MOST_POINTS:
+        if (fine and abs(float(scores.sum()) - (f[1.0] - f[0.0])) <= allowed) or n_points >= MOST_POINTS:
             break
         worst = worst[: max(1, step // 2)]
         f |= zip((sum(piece) / 2 for piece in worst), path.values([sum(piece) / 2 for piece in worst]), strict=True)

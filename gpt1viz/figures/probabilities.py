@@ -45,10 +45,7 @@ def next_tokens(
             orientation="h",
             name="probability",
             marker={
-                "color": p,
-                "colorscale": theme.sqrt_scale(dark),
-                "cmin": 0,
-                "cmax": 1,
+                "color": [theme.colour_at(palette.VIOLET[dark], root) for root in np.sqrt(p)],
                 "line": {
                     "color": [ink if i == chosen else palette.BORDER[dark] for i in range(len(p))],
                     "width": [2 if i == chosen else 1 for i in range(len(p))],

@@ -1,6 +1,9 @@
 """What all figures share: colour scales, fonts, token axes, a transparent layout that follows light and dark."""
 
+import html
+import re
 from collections.abc import Sequence
+from unicodedata import east_asian_width
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,6 +16,8 @@ CLEAR = "rgba(0,0,0,0)"
 PROBABILITY_TICKS = (0, 0.01, 0.1, 0.25, 0.5, 1)
 SURPRISAL_LIMIT = 15  # bits, where the amber scale ends
 LONGEST_LABEL = 16  # characters on an axis
+MANY = 12  # labels that stand upright below an axis
+TAG = re.compile(r"<[^>]*>")
 
 
 def labels(tokens: Sequence) -> list[str]:
@@ -120,11 +125,13 @@ def dress(
         },
         "modebar": {"bgcolor": CLEAR, "color": border, "activecolor": ink},
         "showlegend": False,
-        "margin": {"l": 8, "r": 16, "t": (44 if title else 12) if top is None else top, "b": 8},
     }
     if title is not None:
         look["title"] = {"text": title, "x": 0, "xref": "paper", "xanchor": "left", "font": {"size": 14}}
     layout = _merged(fig.layout.to_plotly_json(), {"xaxis": x or {}, "yaxis": y or {}})
+    above = (44 if title else 12) if top is None else top
+    left, right, below = _room_left(layout["yaxis"]), _room_right(fig), _room_below(layout["xaxis"])
+    look["margin"] = {"l": left, "r": right, "t": above, "b": below}
     axis = {"automargin": True, "showgrid": False, "zeroline": False, "tickcolor": border}
     axis["title"] = {"font": {"size": 13}, "standoff": 8}
     look |= {name: axis for name in layout if name.startswith(("xaxis", "yaxis"))}
@@ -132,6 +139,47 @@ def dress(
         note["font"] = note.get("font", {}) | {"size": 14, "color": ink}
     fig.layout = _merged(layout, look)
     return fig
+
+
+def _room_left(axis: dict) -> int:
+    """About how many pixels the labels beside a vertical axis take.
+
+    What they lack plotly gives them, but by drawing the whole figure a second time.
+    """
+    return 17 + _longest(axis, usual=30) + _title_room(axis)
+
+
+def _room_right(fig: go.Figure) -> int:
+    """Of a heatmap's colour bar."""
+    maps = [trace for trace in fig.data if isinstance(trace, go.Heatmap)]
+    return 96 if any(trace["showscale"] is not False for trace in maps) else 16
+
+
+def _room_below(axis: dict) -> int:
+    """The same below a horizontal axis, where many labels, or those that are told to, stand upright."""
+    if axis.get("side") == "top" or axis.get("showticklabels") is False:
+        return 8
+    upright = axis.get("tickangle", 90 if len(_names(axis)) > MANY else 0)
+    return 8 + (_longest(axis, usual=16) if upright else 16) + _title_room(axis)
+
+
+def _title_room(axis: dict) -> int:
+    return 30 if axis.get("title") else 0
+
+
+def _names(axis: dict) -> Sequence[str]:
+    return axis["ticktext"] if axis.get("ticktext") is not None else [*axis.get("labelalias", {}).values()]
+
+
+def _longest(axis: dict, usual: int) -> int:
+    """Pixels of the longest label; `usual` of numbers."""
+    if axis.get("showticklabels") is False:
+        return 0
+    if not len(_names(axis)):
+        return usual
+    texts = [html.unescape(TAG.sub("", str(name))) for name in _names(axis)]
+    ems = max(sum(1.0 if east_asian_width(c) in "WF" else 0.6 for c in text) for text in texts)
+    return round(ems * axis.get("tickfont", {}).get("size", 13)) + 4
 
 
 def _merged(settings: dict, more: dict) -> dict:
