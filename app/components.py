@@ -306,8 +306,11 @@ def look_for(name: str, lang: str) -> None:
 
 
 def show_code(lang: str, *functions: Callable) -> None:
-    """The source of the functions that computed what is drawn, read from the running program."""
-    with st.expander(t("app.show_code", lang)):
+    """The source of the functions that computed what is drawn, read from the running program once it is asked for."""
+    chosen = st.expander(t("app.show_code", lang), key="code", on_change="rerun")
+    if not chosen.open:
+        return
+    with chosen:
         for function in functions:
             st.caption(f"`{function.__module__}.{function.__qualname__}`")
             st.code(inspect.getsource(function), language="python")

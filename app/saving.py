@@ -136,11 +136,14 @@ def drawing(
 
 
 def panel(lang: str, dark: bool) -> None:
-    """A line for each drawing of the page with its buttons, behind a click."""
+    """A line for each drawing of the page with its buttons, behind a click; nothing is made before it."""
     drawings: dict[str, Drawing] = st.session_state.drawings
     if not drawings:
         return
-    with st.expander(t("saving.save", lang)):
+    chosen = st.expander(t("saving.save", lang), key="saving", on_change="rerun")
+    if not chosen.open:
+        return
+    with chosen:
         for name, (title, pictures, data) in drawings.items():
             with st.container(horizontal=True, vertical_alignment="center", gap="small"):
                 st.text(title, width=260)
