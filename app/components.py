@@ -307,7 +307,9 @@ def look_for(name: str, lang: str) -> None:
 
 def show_code(lang: str, *functions: Callable) -> None:
     """The source of the functions that computed what is drawn, read from the running program once it is asked for."""
-    chosen = st.expander(t("app.show_code", lang), key="code", on_change="rerun")
+    first = functions[0]
+    key = f"code_{first.__module__}.{first.__qualname__}"  # a page may show more than one lot
+    chosen = st.expander(t("app.show_code", lang), key=key, on_change="rerun")
     if not chosen.open:
         return
     with chosen:

@@ -30,7 +30,7 @@ groups = {t(f"app.nav_{group}", lang): [pages[n] for n in names] for group, name
 page = st.navigation(groups, expanded=True)  # else Streamlit hides some behind words of its own, in English
 state.choose_model()
 name = next(name for name in pages if pages[name] == page)
-st.set_page_config(page_title=f"{page.title} · {t('app.title', lang)}")
+st.set_page_config(page_title=f"{t(f'app.{name}', lang)} · {t('app.title', lang)}")
 state.carry(name)
 with components.frame(name, lang):
     page.run()

@@ -18,6 +18,7 @@ from browser import chromium, open_page
 pytest_plugins = ["faults_table"]
 NETWORK = os.environ.get("GPT1VIZ_NETWORK") == "1"
 ALL = os.environ.get("GPT1VIZ_ALL") == "1"
+MAIN = sys.modules["__main__"]
 LOCAL = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "::", "", None}
 os.environ["OMP_NUM_THREADS"] = "1"  # before anything imports torch: tiny models lose time on a second thread
 if not NETWORK:
@@ -30,6 +31,12 @@ def pytest_collection_modifyitems(config, items):
     left_out = [item for item in items if any(item.get_closest_marker(name) for name in unwanted)]
     config.hook.pytest_deselected(items=left_out)
     items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(autouse=True)
+def own_main():
+    """AppTest leaves the app as the main module, which each process that a later test starts would run."""
+    sys.modules["__main__"] = MAIN
 
 
 def pytest_runtest_setup(item):

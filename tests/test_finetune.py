@@ -195,7 +195,7 @@ def test_epochs_and_their_end():
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"batch_size": 25}, "24 examples"),
+        ({"batch_size": 25}, "24 of 25 examples"),
         ({"n_transfer": 3}, "2 blocks"),
         ({"freeze": 3}, "2 blocks"),
         ({"accumulate": 3}, "3 equal parts"),
