@@ -120,7 +120,10 @@ def test_markup_stays_text():
 
 def test_what_can_be_saved_is_what_is_shown(there):
     app = opened("tour", text=SENTENCE)
-    assert not app.get("download_button")  # they are made when Save is opened
+    assert not app.get("download_button")
+    app.session_state.saving = True  # opened
+    app.run()
+    assert {button.proto.label for button in app.get("download_button")} == {"CSV"}
     header, *rows = saved(app, "tour_embed")
     assert header == ["position", "dimension", "value"] and len(rows) == 8 * 192
     assert float(rows[-1][2]) == pytest.approx(float(there.field("embed")[-1, -1]))

@@ -129,7 +129,8 @@ def integrated_gradients(
     path = _Path(model, ids, target, baseline)
     ends = np.linspace(0, 1, 5).tolist()
     f = dict(zip(ends, path.values(ends), strict=True))  # at the ends of the pieces
-    allowed = max(tolerance * abs(f[1.0] - f[0.0]), FLOOR)
+    difference = f[1.0] - f[0.0]
+    allowed = max(tolerance * abs(difference), FLOOR)
     pieces: dict[tuple[float, float], Tensor] = {}  # (from, to) -> its part of the scores (T,)
     todo, step = list(pairwise(ends)), max(1, ROWS // (len(NODES) * len(ids)))
     n_points, scores = 0, torch.zeros(len(ids))
@@ -146,7 +147,7 @@ def integrated_gradients(
             continue  # pieces are still without their part
         scores = torch.stack(list(pieces.values())).sum(0)  # (T,)
         fine = sum(missed.values()) <= max(allowed, tolerance * float(scores.abs().sum()))
-        if (fine and abs(float(scores.sum()) - (f[1.0] - f[0.0])) <= allowed) or n_points >= MOST_POINTS:
+        if (fine and abs(float(scores.sum()) - difference) <= allowed) or n_points >= MOST_POINTS:
             break
         worst = worst[: max(1, step // 2)]
         f |= zip((sum(piece) / 2 for piece in worst), path.values([sum(piece) / 2 for piece in worst]), strict=True)

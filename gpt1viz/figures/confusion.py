@@ -53,7 +53,7 @@ def confusion(counts: np.ndarray, labels: Sequence[str], *, lang: str = "en", da
     theme.dress(fig, height=110 + 48 * len(labels), dark=dark, top=56)
     notes = []  # set at once: plotly checks all of them again with each that is added
     for (row, column), count in np.ndenumerate(counts):
-        fill = theme.colour_at(palette.VIOLET[dark], float(shares[row, column]) ** 0.5)
+        fill = theme.sqrt_colour(float(shares[row, column]), dark)
         font = {"family": palette.MONO, "size": 14, "color": theme.text_on(fill)}
         notes.append({"x": column, "y": row, "text": f"{count:,}", "showarrow": False, "font": font})
     return fig.update_layout(annotations=notes)

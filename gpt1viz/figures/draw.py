@@ -33,7 +33,7 @@ def unit_bar(
         raise ValueError("edges must be at least one a token, rise, and end at 1")
     names = theme.labels(tokens)
     widths = np.diff(edges[:n], prepend=0)  # (K,)
-    fills = [theme.colour_at(palette.VIOLET[dark], min(1.0, width) ** 0.5) for width in widths]
+    fills = [theme.sqrt_colour(min(1.0, width), dark) for width in widths]
     n_others = int(np.count_nonzero(np.diff(edges[n - 1 :])))
     if n_others:
         names, fills = [*names, t("figures.others", lang, n=f"{n_others:,}")], [*fills, theme.CLEAR]

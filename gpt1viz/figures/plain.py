@@ -113,7 +113,7 @@ def heatmap(
 def _fill(kind: str, share: float, dark: bool) -> str:
     """The colour that a heatmap gives to a value this far along its scale, 0 to 1."""
     if kind == "probability":
-        return theme.colour_at(palette.VIOLET[dark], share**0.5)
+        return theme.sqrt_colour(share, dark)
     scales = {"signed": palette.signed(dark), "amount": palette.VIOLET[dark], "surprisal": palette.AMBER[dark]}
     return theme.colour_at(scales[kind], share)
 

@@ -45,7 +45,7 @@ def next_tokens(
             orientation="h",
             name="probability",
             marker={
-                "color": [theme.colour_at(palette.VIOLET[dark], root) for root in np.sqrt(p)],
+                "color": [theme.sqrt_colour(x, dark) for x in p],
                 "line": {
                     "color": [ink if i == chosen else palette.BORDER[dark] for i in range(len(p))],
                     "width": [2 if i == chosen else 1 for i in range(len(p))],

@@ -67,6 +67,11 @@ def sqrt_scale(dark: bool, stops: int = 32) -> list[tuple[float, str]]:
     return [(float(root * root), colour_at(palette.VIOLET[dark], root)) for root in roots]
 
 
+def sqrt_colour(w: float, dark: bool) -> str:
+    """The colour of `sqrt_scale` at w."""
+    return colour_at(palette.VIOLET[dark], w**0.5)
+
+
 def even_scale(colours: Sequence[str]) -> list[tuple[float, str]]:
     """Colours at even distances, for values drawn linearly."""
     return [(i / (len(colours) - 1), colour) for i, colour in enumerate(colours)]
